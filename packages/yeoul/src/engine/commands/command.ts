@@ -1,0 +1,92 @@
+import type { Database } from '../keyspace/database.js'
+import type { Engine } from '../engine.js'
+import type { Reply } from '../resp/reply.js'
+import type { Request } from '../resp/request.js'
+import type { Session } from '../session.js'
+
+/**
+ * One row of the command table. COMMAND, COMMAND DOCS, ACL categories, arity errors, key extraction and the
+ * compatibility page all come from these rows and from nothing else.
+ */
+export interface Command {
+  /** Lower case; of a subcommand only its own word (`create` under `xgroup`). */
+  readonly name: string
+  /** As Redis counts: with the command word(s); negative = at least. */
+  readonly arity: number
+  readonly flags: readonly Flag[]
+  readonly keys: KeySpec
+  /** Redis version that introduced it. */
+  readonly since: string
+  readonly group: Group
+  readonly summary: string
+  readonly complexity: string
+  readonly categories: readonly string[]
+  /** Absent when only the subcommands can be called. */
+  readonly handler?: Handler
+  readonly subcommands?: readonly Command[]
+}
+
+/** Writes exactly one reply into `call.reply`, or throws CommandError (what was half written is rewound). */
+export type Handler = (call: Call) => void
+
+export interface Call {
+  readonly engine: Engine
+  readonly session: Session
+  /** The session's selected database. */
+  readonly database: Database
+  readonly request: Request
+  readonly reply: Reply
+  /** ms since the epoch: one snapshot per command, or per EXEC. */
+  readonly now: number
+  readonly command: Command
+}
+
+export type Flag =
+  | 'write'
+  | 'readonly'
+  | 'denyoom'
+  | 'admin'
+  | 'pubsub'
+  | 'noscript'
+  | 'blocking'
+  | 'loading'
+  | 'stale'
+  | 'fast'
+  | 'no_auth'
+  | 'no_multi'
+  | 'allow_busy'
+  | 'movablekeys'
+  | 'skip_monitor'
+  | 'skip_slowlog'
+
+export type Group =
+  | 'stream'
+  | 'generic'
+  | 'string'
+  | 'hash'
+  | 'sorted-set'
+  | 'transactions'
+  | 'pubsub'
+  | 'connection'
+  | 'server'
+  | 'scripting'
+
+/** Positions of keys, or a function for commands whose keys move (XREAD … STREAMS). */
+export type KeySpec = { first: number; last: number; step: number } | ((request: Request) => number[]) | null
+
+/** An error reply. Not an Error: it carries no stack, because a peer can cause millions of them. */
+export class CommandError {
+  constructor(readonly text: string) {}
+}
+
+export function syntaxError(): CommandError {
+  return new CommandError('ERR syntax error')
+}
+
+export function wrongType(): CommandError {
+  return new CommandError('WRONGTYPE Operation against a key holding the wrong kind of value')
+}
+
+export function notAnInteger(): CommandError {
+  return new CommandError('ERR value is not an integer or out of range')
+}
