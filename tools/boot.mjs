@@ -16,22 +16,35 @@ const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
-  fail(`yeoul needs Node 20.19 or newer; this is ${process.versions.node}.`, 'Install Node 20 LTS or newer and run the command again.')
+  fail(
+    `yeoul needs Node 20.19 or newer; this is ${process.versions.node}.`,
+    'Install Node 20 LTS or newer and run the command again.',
+  )
 }
 
-await step('packages', [join(root, 'package.json'), join(root, 'package-lock.json')], existsSync(join(root, 'node_modules')), {
-  says: 'installing packages',
-  run: () => command(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error']),
-  byHand: 'npm ci',
-})
+await step(
+  'packages',
+  [join(root, 'package.json'), join(root, 'package-lock.json')],
+  existsSync(join(root, 'node_modules')),
+  {
+    says: 'installing packages',
+    run: () => command(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error']),
+    byHand: 'npm ci',
+  },
+)
 
 if (arguments_.has('--build')) {
   const bin = (name) => join(root, 'node_modules', '.bin', name)
-  await step('typescript', sources(['packages', 'apps/chat/server', 'examples'], /\.(ts|tsx|json)$/, ['tsconfig.base.json', 'tsconfig.json']), existsSync(join(root, 'packages/yeoul/dist/index.js')), {
-    says: 'compiling TypeScript',
-    run: () => command(process.execPath, [bin('tsc'), '-b']),
-    byHand: 'npx tsc -b',
-  })
+  await step(
+    'typescript',
+    sources(['packages', 'apps/chat/server', 'examples'], /\.(ts|tsx|json)$/, ['tsconfig.base.json', 'tsconfig.json']),
+    existsSync(join(root, 'packages/yeoul/dist/index.js')),
+    {
+      says: 'compiling TypeScript',
+      run: () => command(process.execPath, [bin('tsc'), '-b']),
+      byHand: 'npx tsc -b',
+    },
+  )
   for (const [name, folder, output] of [
     ['chat page', 'apps/chat', 'apps/chat/dist/web/index.html'],
     ['console page', 'apps/console', 'packages/yeoul/dist/console/index.html'],
@@ -86,7 +99,9 @@ async function components() {
   const packages = missing.map(([name]) => name)
   const byHand = `apt-get install --no-install-recommends ${packages.join(' ')}`
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    say(`The tests also use ${missing.map(([, what]) => what).join(', ')}, not found here: what needs them is skipped and says so. As root on Debian: ${byHand}`)
+    say(
+      `The tests also use ${missing.map(([, what]) => what).join(', ')}, not found here: what needs them is skipped and says so. As root on Debian: ${byHand}`,
+    )
     return
   }
   const since = Date.now()
@@ -94,7 +109,11 @@ async function components() {
   // Starting the packages' own services is not wanted: tests start their own servers, on free ports.
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   await command('apt-get', ['update', '-qq'], environment)
-  const { code, output } = await command('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], environment)
+  const { code, output } = await command(
+    'apt-get',
+    ['install', '-y', '-qq', '--no-install-recommends', ...packages],
+    environment,
+  )
   stop()
   if (code !== 0) {
     process.stderr.write(output)

@@ -1,5 +1,4 @@
 import type { Database } from '../keyspace/database.js'
-import type { Engine } from '../engine.js'
 import type { Reply } from '../resp/reply.js'
 import type { Request } from '../resp/request.js'
 import type { Session } from '../session.js'
@@ -26,11 +25,23 @@ export interface Command {
   readonly subcommands?: readonly Command[]
 }
 
+/**
+ * What commands act on. `Engine` (engine.ts) implements it and adds opening, replay and the table; commands, blocked.ts
+ * and the typed API import this interface and never engine.ts, so that imports stay acyclic (type imports included).
+ */
+export interface EngineState {
+  readonly databases: Database[]
+  /** By lower-case name: for COMMAND, ACL and MULTI. */
+  readonly table: ReadonlyMap<string, Command>
+  /** Runs one request of a session, as EXEC does for what was queued. */
+  execute(session: Session, request: Request): void
+}
+
 /** Writes exactly one reply into `call.reply`, or throws CommandError (what was half written is rewound). */
 export type Handler = (call: Call) => void
 
 export interface Call {
-  readonly engine: Engine
+  readonly engine: EngineState
   readonly session: Session
   /** The session's selected database. */
   readonly database: Database

@@ -58,7 +58,10 @@ export class Reply {
 
   /** RESP3 `=…txt:`; a bulk string in RESP2. `value` is UTF-8 text. */
   verbatim(value: string): void {
-    if (this.protocol === 2) return this.text(value)
+    if (this.protocol === 2) {
+      this.text(value)
+      return
+    }
     const bytes = Buffer.from(value)
     this.#header(61, bytes.length + 4, bytes.length + 6)
     this.length += this.bytes.latin1Write('txt:', this.length)
