@@ -35,9 +35,7 @@ export class EntryId {
   }
 
   compare(other: EntryId): number {
-    return (
-      this.msHi - other.msHi || this.msLo - other.msLo || this.seqHi - other.seqHi || this.seqLo - other.seqLo
-    )
+    return this.msHi - other.msHi || this.msLo - other.msLo || this.seqHi - other.seqHi || this.seqLo - other.seqLo
   }
 
   equals(other: EntryId): boolean {
