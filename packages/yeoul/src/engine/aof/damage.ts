@@ -1,0 +1,180 @@
+import type { StorageFile } from '../io/storage.js'
+import { Request } from '../resp/request.js'
+import { parseCommand } from './command.js'
+import type { DamageKind } from './errors.js'
+import type { Stop } from './reader.js'
+import { HEADER_LENGTH, parseHeader, type RecordPlace, resemblesHeader, verifyAsLast, verifyRecord } from './record.js'
+import { Window } from './window.js'
+
+const SECTOR = 512
+/** How far behind unchecked damage whole commands are looked for. */
+const RESYNC_LIMIT = 64 * 1024 * 1024
+
+/** What the bytes from `offset` to the end of the file are. */
+export interface Damage {
+  offset: number
+  kind: DamageKind
+  detail: string
+  /**
+   * tail: a crash explains it, and nothing acknowledged as durable lies behind `offset`; it may be cut off.
+   * middle: it would take acknowledged effects with it.
+   */
+  place: 'tail' | 'middle'
+  /** Bytes from `offset` to the end of the file. */
+  length: number
+}
+
+/**
+ * Judges why reading stopped. The file is a tail's last only if
+ *
+ *   1. no sound record stands behind the damage, or
+ *   2. those that do were never known to be synced beyond it, and what is missing are lost sectors (zeros): unsynced
+ *      writes reached the medium out of order; and
+ *   3. no whole commands that Redis appended later stand behind it.
+ */
+export async function assessDamage(file: StorageFile, place: RecordPlace, size: number, stop: Stop): Promise<Damage> {
+  const { offset } = stop
+  const window = new Window(file, size)
+  await window.need(offset, Math.min(HEADER_LENGTH, size - offset))
+  const header = size - offset >= HEADER_LENGTH ? parseHeader(window.bytes, window.at(offset)) : undefined
+  const rest = await surveyRest(file, place, offset, size)
+
+  let kind: DamageKind = stop.kind
+  if (rest.lastByte < size - 1) kind = 'zero-filled'
+  else if (kind === 'checksum' && header !== undefined && offset >= HEADER_LENGTH + header.length) {
+    const before = offset - HEADER_LENGTH - header.length
+    await window.need(offset, HEADER_LENGTH + header.length)
+    if (verifyRecord(window.bytes, window.at(offset), header, place, before)) kind = 'duplicated'
+  }
+
+  let middle: string | undefined
+  if (stop.kind === 'unfinished-transaction') {
+    // Everything behind MULTI was read and is sound.
+  } else if (rest.nextRecord >= 0) {
+    const lostSector = await holdsLostSector(file, offset, rest.nextRecord)
+    if (rest.synced > offset) middle = `sound records follow at ${rest.nextRecord}, written when this one was synced`
+    else if (!lostSector) middle = `sound records follow at ${rest.nextRecord}, and no lost sector explains it`
+  } else {
+    const follows = await commandsBehind(file, window, place, offset, size)
+    if (follows >= 0) middle = `whole commands follow at ${follows}`
+  }
+  return {
+    offset,
+    kind,
+    detail: middle === undefined ? stop.detail : `${stop.detail}; ${middle}`,
+    place: middle === undefined ? 'tail' : 'middle',
+    length: size - offset,
+  }
+}
+
+/**
+ * Where commands that no checksum covers stand behind the damage; −1 = nowhere. Commands inside the damaged record
+ * itself do not count, they are lost with it.
+ */
+async function commandsBehind(
+  file: StorageFile,
+  window: Window,
+  place: RecordPlace,
+  offset: number,
+  size: number,
+): Promise<number> {
+  const start = window.at(offset)
+  if (window.bytes[start] === 0) return -1
+  const header = size - offset >= HEADER_LENGTH ? parseHeader(window.bytes, start) : undefined
+  if (header !== undefined) {
+    const behind = offset + HEADER_LENGTH + header.length
+    if (behind >= size || (await wholeCommands(file, behind, size)) !== behind) return -1
+    // Or is it the announced length that is wrong, and the record the last one?
+    if (size - offset <= RESYNC_LIMIT) {
+      await window.need(offset, size - offset)
+      if (verifyAsLast(window.bytes, window.at(offset), size - offset, place, offset)) return -1
+    }
+    return behind
+  }
+  if (resemblesHeader(window.bytes, start, Math.min(HEADER_LENGTH, size - offset))) return -1
+  return wholeCommands(file, offset + 1, size)
+}
+
+interface Rest {
+  /** Offset of the last byte that is not NUL; −1 when there is none. */
+  lastByte: number
+  /** Offset of the first sound record behind the damage; −1 = none. */
+  nextRecord: number
+  /** The largest synced length that a sound record behind the damage knows. */
+  synced: number
+}
+
+async function surveyRest(file: StorageFile, place: RecordPlace, offset: number, size: number): Promise<Rest> {
+  const rest: Rest = { lastByte: -1, nextRecord: -1, synced: 0 }
+  const window = new Window(file, size)
+  let at = offset
+  while (at < size) {
+    await window.need(at, Math.min(size - at, SECTOR * 128))
+    const { bytes, end } = window
+    const start = window.at(at)
+    const shift = at - start
+    // A header may be cut by the window's end: those few bytes are looked at again with the next piece.
+    const stop = window.complete ? end : end - HEADER_LENGTH
+    let last = stop - 1
+    while (last >= start && bytes[last] === 0) last--
+    if (last >= start) rest.lastByte = last + shift
+    let next = bytes.indexOf('#c:', start, 'latin1')
+    let resume = stop + shift
+    while (next >= 0 && next < stop) {
+      const candidate = next + shift
+      const header = candidate > offset && next + HEADER_LENGTH <= end ? parseHeader(bytes, next) : undefined
+      if (header !== undefined && candidate + HEADER_LENGTH + header.length <= size) {
+        const whole = new Window(file, size)
+        await whole.need(candidate, HEADER_LENGTH + header.length)
+        if (verifyRecord(whole.bytes, whole.at(candidate), header, place, candidate)) {
+          if (rest.nextRecord < 0) rest.nextRecord = candidate
+          rest.synced = Math.max(rest.synced, header.synced)
+          // A sound record's bytes need no further look; its last byte is a line feed.
+          resume = candidate + HEADER_LENGTH + header.length
+          rest.lastByte = resume - 1
+          break
+        }
+      }
+      next = bytes.indexOf('#c:', next + 1, 'latin1')
+    }
+    at = resume
+  }
+  return rest
+}
+
+/** Does `[from, to)` hold a sector, or its part of one, that reads as zeros? */
+async function holdsLostSector(file: StorageFile, from: number, to: number): Promise<boolean> {
+  const window = new Window(file, to)
+  for (let at = from; at < to; ) {
+    const end = Math.min(to, at - (at % SECTOR) + SECTOR)
+    await window.need(at, end - at)
+    const start = window.at(at)
+    let zero = true
+    for (let i = start; zero && i < start + end - at; i++) zero = window.bytes[i] === 0
+    if (zero) return true
+    at = end
+  }
+  return false
+}
+
+/** The first offset at or behind `from` where a line begins from which on only whole commands stand; −1 = none. */
+async function wholeCommands(file: StorageFile, from: number, size: number): Promise<number> {
+  const length = Math.min(size - from, RESYNC_LIMIT)
+  const window = new Window(file, size)
+  await window.need(from, length)
+  const bytes = window.bytes
+  const start = window.at(from)
+  const end = start + length
+  const request = new Request()
+  for (let at = start; at >= 0 && at < end; at = bytes.indexOf('\n*', at, 'latin1') + 1 || -1) {
+    let next = parseCommand(bytes, at, end, request)
+    if (next < 0) continue
+    while (next < end) {
+      const more = parseCommand(bytes, next, end, request)
+      if (more < 0) break
+      next = more
+    }
+    if (next >= end || (length === RESYNC_LIMIT && next > start + length / 2)) return from + at - start
+  }
+  return -1
+}
