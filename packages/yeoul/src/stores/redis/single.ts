@@ -1,0 +1,145 @@
+import type { StoreEvent } from '../../runtime/store.js'
+import type { Argument, Reply } from '../functions/step.js'
+import { asBytes, asText, type ClientOptions, connectClient, newClient, type RawClient } from './client.js'
+import { broken, closed, isReply, late, refused } from './errors.js'
+import type { Link, Sending } from './link.js'
+
+/**
+ * One server, one connection for commands. A connection is used until it ends, then a new one is made, with a backoff that
+ * grows to two seconds and is jittered. While there is none, calls are refused at once.
+ *
+ * One timer watches all calls: a server answers a connection in order, so the connection is dead when calls wait and not
+ * one has been answered for the deadline. Then the socket is destroyed (half-open, frozen server) and all of them reject.
+ */
+export class SingleLink implements Link {
+  readonly cluster = false
+  private client: RawClient | undefined
+  private waiting = 0
+  private answered = 0
+  private watch: NodeJS.Timeout | undefined
+  private reconnect: NodeJS.Timeout | undefined
+  private failures = 0
+  private expired = false
+  private isClosed = false
+  private onIdle: (() => void) | undefined
+
+  constructor(
+    readonly address: string,
+    private readonly options: ClientOptions,
+    private readonly onEvent: (event: StoreEvent) => void,
+  ) {}
+
+  async open(): Promise<void> {
+    await this.connect()
+    this.onEvent({ type: 'connected' })
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+    clearTimeout(this.reconnect)
+    if (this.waiting > 0) await new Promise<void>((resolve) => (this.onIdle = resolve))
+    clearInterval(this.watch)
+    this.client?.destroy()
+    this.client = undefined
+  }
+
+  send(_key: string | undefined, args: readonly Argument[], sending: Sending): Promise<Reply> {
+    const client = this.client
+    if (this.isClosed) return Promise.reject(closed(this.address))
+    if (client === undefined) return Promise.reject(broken(new Error('not connected'), this.address, false))
+    this.waiting++
+    if (this.watch === undefined) this.startWatch()
+    return client.sendCommand(args, sending.binary ? asBytes : asText).then(
+      (reply) => {
+        this.done()
+        return reply as Reply
+      },
+      (error: unknown) => {
+        this.done()
+        if (isReply(error)) throw refused(error, this.address)
+        if (this.expired) throw late(this.address, this.options.deadline, sending.write)
+        throw broken(error, this.address, sending.write)
+      },
+    )
+  }
+
+  async everywhere(args: readonly Argument[], sending: Sending): Promise<Reply[]> {
+    return [await this.send(undefined, args, sending)]
+  }
+
+  dedicated(): Promise<RawClient> {
+    return connectClient(newClient(this.options), this.address, this.options.deadline)
+  }
+
+  async refresh(): Promise<void> {}
+
+  private done(): void {
+    this.answered++
+    if (--this.waiting === 0) {
+      clearInterval(this.watch)
+      this.watch = undefined
+      this.onIdle?.()
+    }
+  }
+
+  private startWatch(): void {
+    const step = Math.max(10, this.options.deadline / 4)
+    let seen = this.answered
+    let silent = 0
+    this.watch = setInterval(() => {
+      silent = this.answered === seen ? silent + step : 0
+      seen = this.answered
+      if (silent >= this.options.deadline) this.giveUp()
+    }, step)
+  }
+
+  private giveUp(): void {
+    this.expired = true
+    this.client?.destroy()
+  }
+
+  private async connect(): Promise<void> {
+    const client = newClient(this.options)
+    client.on('end', () => this.lost(client, new Error('the connection ended')))
+    client.on('error', (error) => this.lost(client, error ?? new Error('the connection failed')))
+    await connectClient(client, this.address, this.options.deadline)
+    if (this.isClosed) {
+      client.destroy()
+      throw closed(this.address)
+    }
+    this.client = client
+    this.expired = false
+  }
+
+  private lost(client: RawClient, error: Error): void {
+    if (this.client !== client) return // a failed attempt to connect, or known already
+    this.client = undefined
+    if (this.isClosed) return
+    this.onEvent({
+      type: 'disconnected',
+      error: this.expired ? late(this.address, this.options.deadline, false) : error,
+    })
+    this.connectLater()
+  }
+
+  private connectLater(): void {
+    const delay = Math.min(2000, 50 * 2 ** Math.min(this.failures++, 10)) * (0.5 + Math.random() / 2)
+    this.reconnect = setTimeout(() => {
+      const started = Date.now()
+      this.connect().then(
+        () => {
+          this.failures = 0
+          this.onEvent({ type: 'connected' })
+        },
+        (error: Error) => {
+          if (this.isClosed) return
+          this.onEvent({
+            type: 'warning',
+            text: `reconnecting failed after ${Date.now() - started} ms: ${error.message}`,
+          })
+          this.connectLater()
+        },
+      )
+    }, delay)
+  }
+}
