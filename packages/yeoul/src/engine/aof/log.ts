@@ -29,6 +29,8 @@ const SPARE_LIMIT = 4 * FLUSH_AT
 const RETRY_FIRST = 100
 const RETRY_LAST = 5000
 const SYNC_EVERY = 1000
+/** Attempts on a failing disk once the log is being closed: nobody waits for it to recover then. */
+const CLOSING_ATTEMPTS = 3
 
 /**
  * The log of effects. Effects go into memory synchronously; at the end of the event loop's turn everything of that
@@ -224,8 +226,8 @@ export class AppendOnlyFile implements EffectSink {
   // Compaction
 
   /**
-   * Replaces base and increments by a base written from a snapshot. `snapshot` is called synchronously between two
-   * effects: it fixes what it will write at that moment, and each step of the iterator it answers writes a piece of it
+   * Replaces base and increments by a base written from a snapshot. `snapshot` is called once, between two
+   * effects, soon: it fixes what it will write at that moment, and each step of the iterator it answers writes a piece of it
    * (at most a few milliseconds' work) into the sink. The iterator's `return` is called when the rewrite ends early.
    *
    *   1. the increment so far is synced, a new one is opened and listed      (loads: the same, and an empty increment)
@@ -335,6 +337,7 @@ export class AppendOnlyFile implements EffectSink {
   /** Tries until it succeeds; gives up only when the log is being closed. False = given up. */
   async #persist(attempt: () => Promise<void>): Promise<boolean> {
     let pause = RETRY_FIRST
+    let last = CLOSING_ATTEMPTS
     for (;;) {
       try {
         await attempt()
@@ -342,7 +345,10 @@ export class AppendOnlyFile implements EffectSink {
         return true
       } catch (error) {
         this.#fail(error)
-        if (this.#closing) return false
+        if (this.#closing) {
+          if (--last === 0) return false
+          continue
+        }
         await this.#pause(pause)
         pause = Math.min(pause * 2, RETRY_LAST)
       }
