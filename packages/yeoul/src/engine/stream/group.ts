@@ -59,5 +59,5 @@ export function byName(a: { readonly name: string }, b: { readonly name: string 
 }
 
 /** Objects and map slots, measured on Node 20 with names of 16 bytes. */
-const GROUP_SIZE = 700
+const GROUP_SIZE = 800
 const CONSUMER_SIZE = 150

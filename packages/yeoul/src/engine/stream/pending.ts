@@ -1,6 +1,6 @@
 import type { Consumer } from './consumer.js'
 import { EntryId } from './entry-id.js'
-import { Rows } from './rows.js'
+import { Rows, SMALL } from './rows.js'
 
 /** An entry that was delivered and is not acknowledged. A reader makes one and has it filled again and again. */
 export class PendingEntry {
@@ -39,6 +39,8 @@ export class PendingList {
   readonly #consumers: Consumer[] = []
   /** Delivery counts that do not fit a row, by ID. */
   readonly #counts = new Map<string, number>()
+  /** Rows of a page that has emptied: a group that is read and acknowledged batch by batch needs them again. */
+  #spare: Rows | null = null
   /** Changes when rows come, go or move. */
   #version = 0
   /** Where #locate found its ID, or where it would have to be put. */
@@ -220,7 +222,7 @@ export class PendingList {
 
   /** Bytes held. */
   memory(): number {
-    let bytes = this.#counts.size * COUNT_SIZE
+    let bytes = this.#counts.size * COUNT_SIZE + (this.#spare?.bytes ?? 0)
     for (const page of this.#pages) bytes += page.rows.bytes + PAGE_OVERHEAD
     return bytes
   }
@@ -289,7 +291,8 @@ export class PendingList {
     let page = pages[this.#page]
     this.#version++
     if (page === undefined) {
-      page = new Page(id, new Rows(NARROW, PAGE_ROWS))
+      page = new Page(id, this.#spare ?? new Rows(NARROW, PAGE_ROWS))
+      this.#spare = null
       pages.push(page)
     } else if (this.#page === pages.length - 1 && this.#row === page.rows.size && page.rows.exhausted) {
       page = new Page(id, new Rows(NARROW, PAGE_ROWS, PAGE_ROWS / 4))
@@ -377,6 +380,7 @@ export class PendingList {
     const page = pages[p]
     if (page.rows.size === 0) {
       pages.splice(p, 1)
+      if (page.rows.stride === NARROW && page.rows.bytes <= SMALL) this.#spare = page.rows
       return
     }
     if (page.rows.size > PAGE_FEW) return

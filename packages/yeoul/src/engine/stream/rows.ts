@@ -1,7 +1,7 @@
 /**
  * A short run of fixed-width rows of unsigned 32-bit words in one typed array: the leaf from which the node index and
  * the pending entries list are built. Taking rows from the front and adding them at the back is O(1) amortised; in the
- * middle the shorter side moves. The array follows the number of rows, up and down, by doubling and halving.
+ * middle the shorter side moves. The array follows the number of rows: it doubles when full and shrinks when half empty.
  *
  *     words:  | free | row 0 | row 1 | … | row size-1 | free |
  *                    ^ head * stride
@@ -74,7 +74,9 @@ export class Rows {
   truncate(size: number): void {
     this.size = size
     if (size === 0) this.#head = 0
-    if (this.#capacity > LEAST && size * 4 <= this.#capacity) this.#move(Math.max(LEAST, size * 2))
+    if (size * 2 <= this.#capacity && this.bytes > SMALL) {
+      this.#move(Math.max(SMALL / 4 / this.stride, size + (size >> 2)) | 0)
+    }
   }
 
   /** Gives the rows from `row` on to a run of their own. */
@@ -104,3 +106,5 @@ export class Rows {
 }
 
 const LEAST = 4
+/** Bytes below which shrinking saves less than growing again costs. */
+export const SMALL = 4096

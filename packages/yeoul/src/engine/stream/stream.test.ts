@@ -214,8 +214,8 @@ function run(start: bigint, steps: Step[]): void {
       case 'previous':
         for (let i = 0; i < step.times; i++) {
           const forward = step.kind === 'next'
-          const here = stand
-          const beyond = model.live.filter(({ id }) => {
+          const here: typeof stand = stand
+          const beyond: typeof model.live = model.live.filter(({ id }) => {
             if (here === null) return true
             if (id === here.id) return here.inclusive
             return forward ? id > here.id : id < here.id

@@ -151,4 +151,4 @@ export class Stream {
 
 const NONE = EntryId.zero()
 /** The objects of an empty stream, measured on Node 20. */
-const STREAM_SIZE = 1500
+const STREAM_SIZE = 1250

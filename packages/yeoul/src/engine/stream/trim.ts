@@ -9,7 +9,10 @@ export interface TrimOptions {
    * have no limit of entries), at most 1,000,000.
    */
   limit?: number
-  /** Asked before each entry goes; false keeps it. It must not touch the log. When given, no node goes unseen. */
+  /**
+   * Asked before each entry goes; false keeps it. The ID is reused, and the stream itself must not be used meanwhile.
+   * When given, every entry of a node is gone through, with `approximate` too.
+   */
   onRemove?: (id: EntryId) => boolean
 }
 
