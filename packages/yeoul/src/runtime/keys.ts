@@ -11,6 +11,11 @@
  *     yeoul:{orders}:checkpoint           how far a group has handled everything (hash: group → entry id)
  *     yeoul:register:<name>               registry, shared by all topics (hash)
  *
+ * Channels (hints; losing one costs a moment):
+ *
+ *     yeoul:{orders}:due                  something was scheduled: its due time, ms since the epoch
+ *     yeoul:{orders}:released             a group's deliveries were handed back: the group's name
+ *
  * A topic whose own name has a hash tag (`{shop}:orders`) keeps that tag in all of them.
  */
 export function deadStream(stream: string, group: string): string {
@@ -39,6 +44,14 @@ export function checkpointKey(stream: string): string {
 
 export function registerKey(register: string): string {
   return `yeoul:register:${register}`
+}
+
+export function dueChannel(stream: string): string {
+  return `yeoul:${tag(stream)}:due`
+}
+
+export function releasedChannel(stream: string): string {
+  return `yeoul:${tag(stream)}:released`
 }
 
 /** `{shop}:orders` already has a tag: the slot is that of `shop`; keep both, so that two topics of one tag do not collide. */

@@ -319,6 +319,11 @@ export class StoreError extends Error {
 
   /** Whether the same call can succeed later without anybody changing anything. */
   get retriable(): boolean {
-    return this.code === 'CONNECTION' || this.code === 'DEADLINE' || this.code === 'UNAVAILABLE' || this.code === 'BOUND_REACHED'
+    return (
+      this.code === 'CONNECTION' ||
+      this.code === 'DEADLINE' ||
+      this.code === 'UNAVAILABLE' ||
+      this.code === 'BOUND_REACHED'
+    )
   }
 }
