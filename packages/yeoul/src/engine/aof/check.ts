@@ -91,7 +91,13 @@ async function check(directory: string, storage: Storage, fix: boolean): Promise
   for (const place of places.slice(bad + 1)) {
     const checked = report.files.find((file) => file.name === place.name)!
     if (checked.missing) continue
-    const whole: Damage = { offset: 0, kind: damage.kind, detail: 'it follows a cut', place: 'tail', length: checked.size }
+    const whole: Damage = {
+      offset: 0,
+      kind: damage.kind,
+      detail: 'it follows a cut',
+      place: 'tail',
+      length: checked.size,
+    }
     report.cuts.push(await cutFile(storage, directory, place.name, whole))
   }
   report.cuts.push(await cutFile(storage, directory, places[bad].name, damage))

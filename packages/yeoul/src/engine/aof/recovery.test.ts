@@ -53,10 +53,11 @@ function random(seed: number): (below: number) => number {
   }
 }
 
-function damaged(storage: MemoryStorage, change: (bytes: Buffer) => Buffer | void): MemoryStorage {
+function damaged(storage: MemoryStorage, change: (bytes: Buffer) => unknown): MemoryStorage {
   const copy = storage.clone()
   const bytes = copy.contents(PATH)
-  copy.plant(PATH, change(bytes) ?? bytes)
+  const changed = change(bytes)
+  copy.plant(PATH, Buffer.isBuffer(changed) ? changed : bytes)
   return copy
 }
 
