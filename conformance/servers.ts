@@ -170,8 +170,8 @@ async function running(
   process.once('exit', endWithUs)
   const end = async (signal: NodeJS.Signals) => {
     if (!gone) {
-      child.kill('SIGCONT')
       child.kill(signal)
+      if (signal !== 'SIGKILL') child.kill('SIGCONT') // a stopped process takes no other signal
       const late = setTimeout(() => child.kill('SIGKILL'), 5000)
       await exited
       clearTimeout(late)

@@ -14,7 +14,7 @@ export const libraryName = 'yeoul'
  */
 export const libraryVersion = 1
 
-const steps: readonly AnyStep[] = [
+export const steps: readonly AnyStep[] = [
   append,
   appendAll,
   settle,

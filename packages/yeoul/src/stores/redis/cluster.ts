@@ -11,6 +11,7 @@ import {
   type RawClient,
 } from './client.js'
 import { broken, closed, isReply, late, refused } from './errors.js'
+import { slotOf } from './hash-slot.js'
 import type { Link, Sending } from './link.js'
 
 /** What is used of node-redis' cluster client: slots, redirections and the layout are its work. */
@@ -21,6 +22,8 @@ interface RawCluster {
   sendCommand(key: string | undefined, readOnly: boolean, args: readonly Argument[], options: object): Promise<unknown>
   getNodeClientForKey(key: string, readOnly: boolean): Promise<NodeClient>
   readonly masters: ClusterNode[]
+  /** By slot number. */
+  readonly slots: { master: ClusterNode }[]
   readonly nodeByAddress: Map<string, ClusterNode>
   nodeClient(node: ClusterNode): Promise<NodeClient>
 }
@@ -45,6 +48,8 @@ export class ClusterLink implements Link {
   readonly cluster = true
   private cluster_: RawCluster | undefined
   private readonly calls = new Set<Waiting>()
+  /** When a node's connection was thrown away last. */
+  private readonly renewed = new WeakMap<ClusterNode, number>()
   private timer: NodeJS.Timeout | undefined
   private isClosed = false
   private onIdle: (() => void) | undefined
@@ -148,7 +153,9 @@ export class ClusterLink implements Link {
 
   private async nodeOf(cluster: RawCluster, key: string): Promise<{ host: string; port: number }> {
     await this.send(key, ['EXISTS', key], { write: false }) // follows a redirection, so the layout is fresh
-    const client = await cluster.getNodeClientForKey(key, false)
+    const client = await cluster.getNodeClientForKey(key, false).catch((error: unknown) => {
+      throw broken(error, this.address, false)
+    })
     for (const node of cluster.nodeByAddress.values()) {
       if (node.client === client) return node
     }
@@ -189,21 +196,21 @@ export class ClusterLink implements Link {
       }
       call.reject(late(this.address, this.options.deadline, call.write))
       this.done(call)
-      if (call.key !== undefined) void this.renew(call.key)
+      if (call.key !== undefined) this.renew(call.key, call.at - this.options.deadline)
     }
   }
 
-  /** Throws away the connection to the node of this key: node-redis makes a new one for the next call. */
-  private async renew(key: string): Promise<void> {
-    const cluster = this.cluster_
-    if (cluster === undefined) return
-    for (const node of cluster.nodeByAddress.values()) {
-      if (node.connectPromise) continue
-      const client = await cluster.getNodeClientForKey(key, false)
-      if (node.client !== client) continue
-      node.client = undefined
-      client.destroy()
-    }
+  /**
+   * Throws away the connection to the node of this key, also one that is still being made: node-redis makes a new one for
+   * the next call. A call that is older than the connection says nothing about it.
+   */
+  private renew(key: string, sentAt: number): void {
+    const node = this.cluster_?.slots[slotOf(key)]?.master
+    if (node?.client === undefined || sentAt < (this.renewed.get(node) ?? 0)) return
+    this.renewed.set(node, Date.now())
+    const { client } = node
+    node.client = undefined
+    client.destroy()
   }
 }
 

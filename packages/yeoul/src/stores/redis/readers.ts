@@ -2,6 +2,7 @@ import { StoreError } from '../../runtime/store.js'
 import type { Argument, Reply } from '../functions/step.js'
 import { asBytes, asText, type RawClient, sendWithin } from './client.js'
 import { broken, isReply, late, refused } from './errors.js'
+import { hashTag } from './hash-slot.js'
 import type { Link } from './link.js'
 
 /** A server holds a blocking read at most this long; then it is asked again. */
@@ -15,6 +16,7 @@ const longestBlock = 5000
 export class BlockingReaders {
   private readonly idle = new Map<string, Reader[]>()
   private readonly busy = new Set<Reader>()
+  private readonly reads = new Set<Promise<Reply>>()
   private isClosed = false
 
   constructor(
@@ -26,27 +28,39 @@ export class BlockingReaders {
    * Runs a blocking command for keys of one slot; `build` is given the block time. Null when nothing came, the signal was
    * aborted or the store was closed: a reader is woken on the server, so that no entry is delivered to nobody.
    */
-  async read(
+  read(
     key: string,
     block: number,
     signal: AbortSignal | undefined,
     build: (block: number) => Argument[],
     write: boolean,
   ): Promise<Reply> {
-    const until = Date.now() + block
-    while (true) {
-      if (this.isClosed || signal?.aborted) return null
-      const remaining = Math.min(longestBlock, until - Date.now())
-      const reply = await this.once(key, Math.max(1, Math.ceil(remaining)), signal, build, write)
-      if (reply !== null || Date.now() >= until) return reply
-    }
+    const read = this.until(Date.now() + block, key, signal, build, write)
+    this.reads.add(read)
+    return read.finally(() => this.reads.delete(read))
   }
 
   async close(): Promise<void> {
     this.isClosed = true
     for (const readers of this.idle.values()) for (const { client } of readers) client.destroy()
     this.idle.clear()
-    await Promise.all([...this.busy].map((reader) => this.wake(reader)))
+    for (const reader of this.busy) void this.wake(reader)
+    await Promise.allSettled(this.reads)
+  }
+
+  private async until(
+    end: number,
+    key: string,
+    signal: AbortSignal | undefined,
+    build: (block: number) => Argument[],
+    write: boolean,
+  ): Promise<Reply> {
+    while (true) {
+      if (this.isClosed || signal?.aborted) return null
+      const remaining = Math.min(longestBlock, end - Date.now())
+      const reply = await this.once(key, Math.max(1, Math.ceil(remaining)), signal, build, write)
+      if (reply !== null || Date.now() >= end) return reply
+    }
   }
 
   private async once(
@@ -142,13 +156,6 @@ interface Reader {
   slot: string
   settled: Promise<void>
   settle(): void
-}
-
-/** What decides the slot of a key in a cluster: the text between the first `{` and the next `}`, when there is any. */
-export function hashTag(key: string): string {
-  const open = key.indexOf('{')
-  const close = open < 0 ? -1 : key.indexOf('}', open + 1)
-  return close > open + 1 ? key.slice(open + 1, close) : key
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -1,9 +1,13 @@
 import { StoreError } from '../../runtime/store.js'
-import { libraryName, librarySource, libraryVersion, scriptOf, versionOf } from '../functions/library.js'
+import { libraryName, librarySource, libraryVersion, scriptOf, steps, versionOf } from '../functions/library.js'
 import type { AnyStep, Argument, Reply, Step } from '../functions/step.js'
 import type { Link } from './link.js'
 
-/** Runs the atomic steps: as functions of the library `yeoul`, or as scripts where the server has or allows no functions. */
+/**
+ * Runs the atomic steps: as functions of the library `yeoul`, or as scripts where the server has or allows no functions.
+ * A server that has lost them answers so without running anything; they are installed again and the call is made again (it
+ * then takes effect after calls that were made right behind it).
+ */
 export class StepRunner {
   private asScripts = false
   private loading: Promise<void> | undefined
@@ -13,10 +17,7 @@ export class StepRunner {
   /** `builtIn`: the server brings the steps along. */
   async install(functions: boolean, builtIn: boolean): Promise<void> {
     if (builtIn) return
-    if (!functions) {
-      this.asScripts = true
-      return
-    }
+    if (!functions) return this.installScripts()
     try {
       const listed = (await this.link.send(undefined, ['FUNCTION', 'LIST', 'LIBRARYNAME', libraryName, 'WITHCODE'], {
         write: false,
@@ -27,8 +28,16 @@ export class StepRunner {
     } catch (error) {
       // FUNCTION may be forbidden to this user; scripts are allowed more often.
       if (!(error instanceof StoreError) || (error.code !== 'UNAUTHORIZED' && error.code !== 'REFUSED')) throw error
-      this.asScripts = true
+      await this.installScripts()
     }
+  }
+
+  /** Loaded beforehand, so that the first call of a step does not fall behind calls made after it. */
+  private async installScripts(): Promise<void> {
+    this.asScripts = true
+    await Promise.all(
+      steps.map((step) => this.link.everywhere(['SCRIPT', 'LOAD', scriptOf(step).source], { write: true })),
+    )
   }
 
   run<Input, Output>(step: Step<Input, Output>, input: Input): Promise<Output> {
