@@ -32,6 +32,9 @@ export const UNAUTHENTICATED_LIMITS: ParserLimits = {
 }
 
 const INLINE_LIMIT = 64 * 1024
+/** An emptied buffer up to this size is kept for what comes next. */
+const KEEP = 256 * 1024
+const EMPTY = Buffer.alloc(0)
 const CR = 13
 const LF = 10
 const ASTERISK = 42
@@ -43,10 +46,13 @@ const DOLLAR = 36
  * grows only with bytes that arrived.
  *
  * A whole command in one chunk is parsed where it lies; only an unfinished one is copied.
+ *
+ * Line ends are demanded where Redis skips two bytes unseen: entries are kept and sent on in the form in which they
+ * arrived, so whatever passes here must be well-formed for every later reader.
  */
 export class RequestParser {
   limits: ParserLimits
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = EMPTY
   /** `#bytes[0 .. #length)` is filled. */
   #length = 0
   /** Where the current command begins. */
@@ -58,6 +64,8 @@ export class RequestParser {
   /** Announced length of the bulk at `#at`, once its header was read; -1 = header not read yet. */
   #bulk = -1
   #bulkHead = 0
+  /** Bytes of an unfinished header line that were searched already, from the line's start. */
+  #searched = 0
   #owned = false
   readonly #request = new Request()
 
@@ -110,6 +118,7 @@ export class RequestParser {
         // Between commands: skip nothing, read the first header.
         if (this.#at >= length) {
           this.#base = this.#at
+          if (this.#owned && this.#bytes.length > KEEP) this.#release()
           return undefined
         }
         this.#base = this.#at
@@ -153,6 +162,7 @@ export class RequestParser {
         }
         const end = this.#at + this.#bulk
         if (end + 2 > length) return this.#hold()
+        if (bytes[end] !== CR || bytes[end + 1] !== LF) throw new ProtocolError('expected CRLF after bulk string')
         request.add(this.#bulkHead, this.#at, end)
         this.#at = end + 2
         this.#bulk = -1
@@ -168,14 +178,28 @@ export class RequestParser {
     return undefined
   }
 
-  /** Offset of the CR that ends the line beginning at `from`; -1 when it has not arrived. */
+  /** Offset of the CRLF that ends the line beginning at `from`; -1 when it has not arrived. */
   #line(from: number, tooLong: string): number {
     const bytes = this.#bytes
     const length = this.#length
     const stop = Math.min(length - 1, from + INLINE_LIMIT)
-    for (let i = from; i < stop; i++) if (bytes[i] === CR) return i
+    for (let i = from + this.#searched; i < stop; i++) {
+      if (bytes[i] !== CR) continue
+      if (bytes[i + 1] !== LF) throw new ProtocolError('expected CRLF after a length')
+      this.#searched = 0
+      return i
+    }
     if (length - from > INLINE_LIMIT) throw new ProtocolError(tooLong)
+    this.#searched = Math.max(0, stop - from)
     return -1
+  }
+
+  /** Gives up memory that an unusually large command left behind. */
+  #release(): void {
+    this.#bytes = EMPTY
+    this.#length = this.#base = this.#at = 0
+    this.#owned = false
+    this.#request.reset(EMPTY, 0)
   }
 
   /** A line typed by hand: words, quoted as in a shell. An empty line is a request without arguments. */
@@ -187,7 +211,7 @@ export class RequestParser {
     }
     if (lf - this.#at > INLINE_LIMIT) throw new ProtocolError('too big inline request')
     const stop = lf > this.#at && this.#bytes[lf - 1] === CR ? lf - 1 : lf
-    const words = splitWords(this.#bytes.latin1Slice(this.#at, stop))
+    const words = splitWords(this.#bytes.toString('latin1', this.#at, stop))
     if (words === undefined) throw new ProtocolError('unbalanced quotes in request')
     this.#at = this.#base = lf + 1
     return Request.fromBuffers(words.map((word) => Buffer.from(word, 'latin1')))
@@ -220,12 +244,20 @@ function printable(byte: number): string {
 
 const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' }
 
+/** C's isspace: `\s` would also take the byte 0xA0, which is part of many UTF-8 letters. */
+function isSpace(c: string | undefined): boolean {
+  return c === ' ' || c === '\t' || c === '\n' || c === '\v' || c === '\f' || c === '\r'
+}
+
 /** Splits an inline command; undefined when quotes do not match. Grammar: Redis' sdssplitargs as documented. */
 export function splitWords(line: string): string[] | undefined {
   const words: string[] = []
+  const nul = line.indexOf('\0')
+  // A NUL ends the line, as it ends a string in C.
+  if (nul >= 0) line = line.slice(0, nul)
   let i = 0
   for (;;) {
-    while (i < line.length && /\s/.test(line[i])) i++
+    while (i < line.length && isSpace(line[i])) i++
     if (i >= line.length) return words
     let word = ''
     let quote = ''
@@ -243,7 +275,7 @@ export function splitWords(line: string): string[] | undefined {
           i++
           word += ESCAPES[line[i]] ?? line[i]
         } else if (c === '"') {
-          if (i + 1 < line.length && !/\s/.test(line[i + 1])) return undefined
+          if (i + 1 < line.length && !isSpace(line[i + 1])) return undefined
           i++
           break
         } else word += c
@@ -252,11 +284,11 @@ export function splitWords(line: string): string[] | undefined {
           i++
           word += "'"
         } else if (c === "'") {
-          if (i + 1 < line.length && !/\s/.test(line[i + 1])) return undefined
+          if (i + 1 < line.length && !isSpace(line[i + 1])) return undefined
           i++
           break
         } else word += c
-      } else if (/\s/.test(c) || c === '\0') break
+      } else if (isSpace(c)) break
       else if (c === '"' || c === "'") quote = c
       else word += c
     }

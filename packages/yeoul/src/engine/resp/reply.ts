@@ -39,7 +39,7 @@ export class Reply {
       for (let i = 0; i < size; i++) bytes[at++] = value.charCodeAt(i)
       this.length = at
     } else {
-      this.length += this.bytes.latin1Write(value, this.length, size)
+      this.length += this.bytes.write(value, this.length, size, 'latin1')
     }
     this.#crlf()
   }
@@ -64,7 +64,7 @@ export class Reply {
     }
     const bytes = Buffer.from(value)
     this.#header(61, bytes.length + 4, bytes.length + 6)
-    this.length += this.bytes.latin1Write('txt:', this.length)
+    this.length += this.bytes.write('txt:', this.length, 'latin1')
     this.length += bytes.copy(this.bytes, this.length)
     this.#crlf()
   }
@@ -167,7 +167,7 @@ export class Reply {
   #insert(mark: number, header: string): void {
     this.reserve(header.length)
     this.bytes.copyWithin(mark + header.length, mark, this.length)
-    this.bytes.latin1Write(header, mark)
+    this.bytes.write(header, mark, 'latin1')
     this.length += header.length
   }
 
@@ -185,7 +185,7 @@ export class Reply {
       bytes[at++] = 48 + ((value / 100) | 0)
       bytes[at++] = 48 + (((value / 10) | 0) % 10)
       bytes[at++] = 48 + (value % 10)
-    } else at += bytes.latin1Write(String(value), at)
+    } else at += bytes.write(String(value), at, 'latin1')
     bytes[at++] = 13
     bytes[at++] = 10
     this.length = at
@@ -194,7 +194,7 @@ export class Reply {
   #line(type: number, text: string): void {
     this.reserve(text.length + 3)
     this.bytes[this.length++] = type
-    this.length += this.bytes.latin1Write(text, this.length)
+    this.length += this.bytes.write(text, this.length, 'latin1')
     this.#crlf()
   }
 

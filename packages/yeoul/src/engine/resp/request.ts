@@ -40,7 +40,7 @@ export class Request {
 
   /** Argument `i` as a latin1 string: one character a byte. */
   string(i: number): string {
-    return this.bytes.latin1Slice(this.base + this.starts[i], this.base + this.ends[i])
+    return this.bytes.toString('latin1', this.base + this.starts[i], this.base + this.ends[i])
   }
 
   /** Argument `i` as a view into the request's memory: valid only during the call. */

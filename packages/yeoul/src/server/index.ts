@@ -1,0 +1,1 @@
+export { type ListenOptions, listen, type RespServer, type ServedEngine } from './server.js'
