@@ -70,7 +70,11 @@ export class Cursor {
       else if (this.#page + 1 < pages.length) {
         this.#page++
         this.#row = 0
-      } else return false
+      } else {
+        // An entry added later may still be below the ID sought.
+        if (this.#inclusive) this.#direction = 'none'
+        return false
+      }
       this.#offset = this.#enter()
     }
   }

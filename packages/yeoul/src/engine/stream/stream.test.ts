@@ -154,7 +154,7 @@ function run(start: bigint, steps: Step[]): void {
   /** An ID at, just below or just above an entry that was there once. */
   const known: bigint[] = []
   const pick = (at: number, off: number): bigint => {
-    const id = (known[Math.floor((at / 100) * known.length)] ?? 5n) + BigInt(off)
+    const id = (known[Math.floor((at / 100) * known.length)] ?? 5n) + BigInt(off) * (at % 10 ? 1n : 1n << 65n)
     return id < 0n ? 0n : id >> 128n ? (1n << 128n) - 1n : id
   }
   const options = (from: { approximate: boolean; limit?: number; keepOdd?: boolean }): TrimOptions => ({
@@ -295,6 +295,19 @@ describe('Stream', () => {
     }
     // What a cursor has given stays readable when the entry is long gone.
     expect(text(kept)).toBe(wire(['n7', 'x'.repeat(90)]).toString())
+  })
+
+  it('gives nothing below the ID sought, also of what is added later', () => {
+    const stream = new Stream({ maxEntries: 100, maxBytes: 4096 })
+    const cursor = stream.cursor()
+    add(stream, '1-1')
+    cursor.seek(parse('9-9'))
+    expect(cursor.next()).toBe(false)
+    add(stream, '1-2')
+    expect(cursor.next()).toBe(false)
+    add(stream, '9-9')
+    expect(cursor.next()).toBe(true)
+    expect(String(cursor.id)).toBe('9-9')
   })
 
   it('E2 never repeats or reorders an ID when the clock goes back', () => {
