@@ -1,5 +1,24 @@
 import type { Consumer } from './consumer.js'
 import { EntryId } from './entry-id.js'
+import {
+  CONSUMER,
+  COUNT_ELSEWHERE,
+  comparePage,
+  countOf,
+  MS_HI,
+  NARROW,
+  oldestOf,
+  ownerBit,
+  ownersOf,
+  PAGE_ROWS,
+  Page,
+  SEQ_HI,
+  TIME_HI_COUNT,
+  TIME_LO,
+  TWO_32,
+  timeOf,
+  WIDE,
+} from './pending-page.js'
 import { Rows, SMALL } from './rows.js'
 
 /** An entry that was delivered and is not acknowledged. A reader makes one and has it filled again and again. */
@@ -20,17 +39,8 @@ export interface WalkOptions {
 }
 
 /**
- * The pending entries list of a group, in ID order, in pages of up to 1024 rows.
- *
- *     row:  | ms lo | seq lo | time lo | time hi 16, count 16 | consumer |            20 bytes
- *     wide: | ms lo | seq lo | time lo | time hi 16, count 16 | consumer | ms hi | seq hi |
- *
- *     time      48 bits: ms since epoch
- *     count     65535 = it is larger and stands in a map of its own
- *     consumer  its index plus one; 0 = none
- *
- * The rows of a page share the high halves of their IDs; a page that has to take an ID with others becomes wide. Each
- * page knows which consumers it may hold and a bound of its oldest delivery, so that walks can pass it by.
+ * The pending entries list of a group, in ID order, in pages that share the high halves of their IDs. Each page knows
+ * which consumers it may hold and a bound of its oldest delivery, so that walks can pass it by.
  */
 export class PendingList {
   size = 0
@@ -409,109 +419,8 @@ export class PendingList {
   readonly #scratch = new EntryId()
 }
 
-class Page {
-  rows: Rows
-  /** High halves of all IDs; without meaning in a wide page. */
-  readonly msHi: number
-  readonly seqHi: number
-  /** One bit for consumers whose index agrees modulo 32; unset: none of theirs is here. */
-  owners = 0
-  /** No delivery is older; some delivery is exactly this old when `exact`. */
-  oldest = Number.POSITIVE_INFINITY
-  exact = true
-
-  constructor(id: { msHi: number; seqHi: number }, rows: Rows) {
-    this.msHi = id.msHi
-    this.seqHi = id.seqHi
-    this.rows = rows
-  }
-
-  widen(): void {
-    const narrow = this.rows
-    const wide = new Rows(WIDE, PAGE_ROWS, Math.min(PAGE_ROWS, narrow.size + 4))
-    for (let r = 0; r < narrow.size; r++) {
-      const from = narrow.at(r)
-      const to = wide.insert(r)
-      for (let i = 0; i < NARROW; i++) wide.words[to + i] = narrow.words[from + i]
-      wide.words[to + MS_HI] = this.msHi
-      wide.words[to + SEQ_HI] = this.seqHi
-    }
-    this.rows = wide
-  }
-
-  /** Moves the rows from `row` on into a page of their own. */
-  split(row: number): Page {
-    const upper = new Page(this, this.rows.split(row))
-    upper.owners = ownersOf(upper.rows)
-    upper.oldest = this.oldest
-    upper.exact = false
-    this.owners = ownersOf(this.rows)
-    this.exact = false
-    return upper
-  }
-
-  /** Adds the rows of the page that follows; false when their IDs do not go together. */
-  take(next: Page): boolean {
-    if (next.rows.stride !== this.rows.stride) return false
-    if (this.rows.stride === NARROW && (next.msHi !== this.msHi || next.seqHi !== this.seqHi)) return false
-    for (let r = 0; r < next.rows.size; r++) {
-      const from = next.rows.at(r)
-      const to = this.rows.insert(this.rows.size)
-      for (let i = 0; i < this.rows.stride; i++) this.rows.words[to + i] = next.rows.words[from + i]
-    }
-    this.owners |= next.owners
-    this.exact = this.oldest <= next.oldest ? this.exact : next.exact
-    this.oldest = Math.min(this.oldest, next.oldest)
-    return true
-  }
-}
-
-function comparePage(page: Page, at: number, id: EntryId): number {
-  const { words, stride } = page.rows
-  if (stride === NARROW) {
-    return page.msHi - id.msHi || words[at] - id.msLo || page.seqHi - id.seqHi || words[at + 1] - id.seqLo
-  }
-  return words[at + MS_HI] - id.msHi || words[at] - id.msLo || words[at + SEQ_HI] - id.seqHi || words[at + 1] - id.seqLo
-}
-
-function timeOf(words: Uint32Array, at: number): number {
-  return (words[at + TIME_HI_COUNT] >>> 16) * TWO_32 + words[at + TIME_LO]
-}
-
-function countOf(words: Uint32Array, at: number): number {
-  return words[at + TIME_HI_COUNT] & 0xffff
-}
-
-function ownerBit(code: number): number {
-  return 1 << (code & 31)
-}
-
-function ownersOf(rows: Rows): number {
-  let owners = 0
-  for (let r = 0; r < rows.size; r++) owners |= ownerBit(rows.words[rows.at(r) + CONSUMER])
-  return owners
-}
-
-function oldestOf(rows: Rows): number {
-  let oldest = Number.POSITIVE_INFINITY
-  for (let r = 0; r < rows.size; r++) oldest = Math.min(oldest, timeOf(rows.words, rows.at(r)))
-  return oldest
-}
-
-const PAGE_ROWS = 1024
 /** A page with no more rows than this looks for a neighbour. */
 const PAGE_FEW = 64
-const NARROW = 5
-const WIDE = 7
-
-const TIME_LO = 2
-const TIME_HI_COUNT = 3
-const CONSUMER = 4
-const MS_HI = 5
-const SEQ_HI = 6
-
-const COUNT_ELSEWHERE = 0xffff
-const TWO_32 = 4294967296
 const TIME_END = 2 ** 48
 /** Object, typed array and buffer of a page; map slot and key of a large count (measured on Node 20). */
 const PAGE_OVERHEAD = 400
