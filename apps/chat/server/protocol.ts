@@ -24,14 +24,28 @@ export type ClientFrame =
   | { type: 'ping' }
 
 export type ServerFrame =
-  | { type: 'welcome'; user: string; rooms: RoomSummary[]; durability: string; server: string }
+  /** `log`: whose sequences these are. A page that remembers another log's forgets them. */
+  | { type: 'welcome'; user: string; rooms: RoomSummary[]; durability: string; server: string; log: string }
   | { type: 'room'; room: RoomSummary }
-  /** In order of sequence. After `join`, `hello` and `fill`; `complete` = no hole up to `top` remains. */
+  /**
+   * In order of sequence. After `join`, `hello` and `fill`; `complete` = no hole up to `top` remains. Who has nothing (`after` 0)
+   * gets the newest 50; who misses more than 5000 gets the newest 200 with `complete: false`, and the rest by `fill` (at most
+   * 500 at a time) or as pages over HTTP. A sequence that is absent in the answer to `fill` has no message any more.
+   */
   | { type: 'messages'; room: string; messages: ChatMessage[]; top: number; complete: boolean }
   /** A new message, in order; `seq` follows the previous one of the room unless the client lost something. */
   | { type: 'message'; message: ChatMessage }
   /** The sender's receipt. `duplicate`: this clientId was sent before. */
-  | { type: 'sent'; room: string; clientId: string; id: string; seq: number; at: number; durability: string; duplicate: boolean }
+  | {
+      type: 'sent'
+      room: string
+      clientId: string
+      id: string
+      seq: number
+      at: number
+      durability: string
+      duplicate: boolean
+    }
   | { type: 'refused'; clientId?: string; code: RefusalCode; text: string; retryAfter?: number }
   /** Everything up to `seq` of the room is in the database. */
   | { type: 'stored'; room: string; seq: number }
@@ -43,7 +57,14 @@ export type ServerFrame =
   | { type: 'behind'; room: string; top: number }
   | { type: 'pong' }
 
-export type RefusalCode = 'bad_frame' | 'not_joined' | 'too_long' | 'empty' | 'bad_name' | 'rate_limited' | 'unavailable'
+export type RefusalCode =
+  | 'bad_frame'
+  | 'not_joined'
+  | 'too_long'
+  | 'empty'
+  | 'bad_name'
+  | 'rate_limited'
+  | 'unavailable'
 
 export interface ChatMessage {
   room: string
