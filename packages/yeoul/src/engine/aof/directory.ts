@@ -56,9 +56,10 @@ export async function loadLog(
   progress?: (progress: LoadProgress) => void,
 ): Promise<LoadedLog> {
   const manifest = (await readManifest(storage, directory)) ?? (await createLog(storage, directory))
+  const sizes = await measure(storage, directory, replayOrder(manifest))
   await clearLeftovers(storage, directory, manifest)
   const files = replayOrder(manifest)
-  const loaded: LoadedLog = { manifest, effects: 0, cuts: [], sizes: await measure(storage, directory, files) }
+  const loaded: LoadedLog = { manifest, effects: 0, cuts: [], sizes }
   const total = [...loaded.sizes.values()].reduce((sum, size) => sum + size, 0)
   const pace = new Pace(clock)
   let bytes = 0
@@ -169,40 +170,49 @@ async function createLog(storage: Storage, directory: string): Promise<Manifest>
   }
   for (const name of await storage.list(path)) {
     if (!/\.(base|incr)\./.test(name) || name.startsWith('temp-')) continue
-    const file = await storage.open(join(path, name), 'read')
-    try {
-      // An empty one is what a first start leaves that was interrupted before it wrote the manifest.
-      if ((await file.size()) > 0) {
-        throw new CorruptLog(directory, MANIFEST_NAME, 0, 'missing', `${name} holds data, but no manifest lists it`)
-      }
-    } finally {
-      await file.close()
+    // An empty one is what a first start leaves that was interrupted before it wrote the manifest.
+    if ((await fileSize(storage, join(path, name))) > 0) {
+      throw new CorruptLog(directory, MANIFEST_NAME, 0, 'missing', `${name} holds data, but no manifest lists it`)
     }
   }
-  const first = incrementFile(1)
-  const file = await storage.open(join(path, first.name), 'create')
-  await file.datasync()
-  await file.close()
-  const manifest: Manifest = { base: undefined, history: [], increments: [first] }
-  await writeManifest(storage, directory, manifest)
+  const manifest: Manifest = { base: undefined, history: [], increments: [] }
+  await addFirstIncrement(storage, directory, manifest)
   await storage.syncDirectory(directory)
   return manifest
 }
 
-/** Removes history and temporary files; gives a log without increments its first one. */
+/**
+ * Removes history and what an interrupted rewrite left: temporary files, a base that was not listed yet, an increment
+ * that was not listed and so is empty. Gives a log without increments its first one.
+ */
 async function clearLeftovers(storage: Storage, directory: string, manifest: Manifest): Promise<void> {
   const path = join(directory, LOG_DIRECTORY)
-  const names = await storage.list(path)
-  for (const name of names) if (name.startsWith('temp-')) await storage.unlink(join(path, name))
-  await removeHistory(storage, directory, manifest)
-  if (manifest.increments.length === 0) {
-    const first = incrementFile(1)
-    const file = await storage.open(join(path, first.name), 'create')
-    await file.datasync()
-    await file.close()
-    manifest.increments.push(first)
-    await writeManifest(storage, directory, manifest)
+  const lastBase = manifest.base?.sequence ?? 0
+  const lastIncrement = manifest.increments.at(-1)?.sequence ?? 0
+  for (const name of await storage.list(path)) {
+    const match = /^appendonly\.aof\.(\d+)\.(base|incr)\.aof$/.exec(name)
+    const sequence = Number(match?.[1])
+    if (match?.[2] === 'incr' && sequence > lastIncrement && (await fileSize(storage, join(path, name))) > 0) {
+      throw new CorruptLog(directory, MANIFEST_NAME, 0, 'manifest', `it is older than ${name}, which holds data`)
+    }
+    const leftover =
+      match === null ? name.startsWith('temp-') : sequence > (match[2] === 'base' ? lastBase : lastIncrement)
+    if (leftover) await storage.unlink(join(path, name))
   }
+  await removeHistory(storage, directory, manifest)
+  if (manifest.increments.length === 0) await addFirstIncrement(storage, directory, manifest)
+}
+
+async function addFirstIncrement(storage: Storage, directory: string, manifest: Manifest): Promise<void> {
+  const path = join(directory, LOG_DIRECTORY)
+  const first = incrementFile(1)
+  const file = await storage.open(join(path, first.name), 'create')
+  await file.datasync()
+  await file.close()
+  // A name must be durable before a manifest may list it.
+  await storage.syncDirectory(path)
+  manifest.increments.push(first)
+  await writeManifest(storage, directory, manifest)
 }
 
 /** Removes the files the manifest calls history, then forgets them. */
@@ -225,11 +235,18 @@ async function measure(storage: Storage, directory: string, files: LogFile[]): P
     if (!names.has(name)) {
       throw new CorruptLog(directory, name, 0, 'missing', 'the manifest lists it, but there is no such file')
     }
-    const file = await storage.open(join(directory, LOG_DIRECTORY, name), 'read')
-    sizes.set(name, await file.size())
-    await file.close()
+    sizes.set(name, await fileSize(storage, join(directory, LOG_DIRECTORY, name)))
   }
   return sizes
+}
+
+async function fileSize(storage: Storage, path: string): Promise<number> {
+  const file = await storage.open(path, 'read')
+  try {
+    return await file.size()
+  } finally {
+    await file.close()
+  }
 }
 
 function describe(request: { count: number; string(i: number): string }): string {

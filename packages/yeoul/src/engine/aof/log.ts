@@ -268,6 +268,7 @@ export class AppendOnlyFile implements EffectSink {
     } finally {
       this.#syncTimer?.cancel()
       await this.#syncing
+      await this.#cutBack().catch(() => {})
       await this.#file.close().catch(() => {})
       await this.#lock.release()
     }
@@ -486,6 +487,8 @@ export class AppendOnlyFile implements EffectSink {
     let written: number
     try {
       await file.datasync()
+      // A name must be durable before a manifest may list it.
+      await storage.syncDirectory(path)
       // The snapshot and the boundary between the increments are the same moment: nothing is awaited in between.
       const sink = new EffectBuffer()
       steps = snapshot(sink)

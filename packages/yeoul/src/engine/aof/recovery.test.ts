@@ -285,9 +285,9 @@ describe('random histories', () => {
         storage,
         clock,
         appendfsync: policy,
-        apply: (request) => {
+        apply: (request, database) => {
           if (request.is(0, 'RESET')) replayed.length = 0
-          else replayed.push(request.string(1))
+          else replayed.push(`${database} ${request.string(1)}`)
         },
       })
       expect(replayed.join(), `${say}, life ${life}`).toBe(state.join())
@@ -310,8 +310,9 @@ describe('random histories', () => {
         if (transaction) log.openTransaction()
         for (let i = 0; i < count; i++) {
           const value = `${life}.${step}.${i}.${'y'.repeat(below(10) === 0 ? 1500 : below(40))}`
-          log.effect(below(2), 'SET', value)
-          written.push(value)
+          const database = below(2)
+          log.effect(database, 'SET', value)
+          written.push(`${database} ${value}`)
           if (!transaction) bounds.add(written.length)
         }
         if (transaction) log.closeTransaction()
@@ -323,8 +324,9 @@ describe('random histories', () => {
               const fixed = [...written]
               sink.effect(0, 'RESET')
               return (function* () {
-                for (const value of fixed) {
-                  sink.effect(0, 'SET', value)
+                for (const effect of fixed) {
+                  const [database, value] = effect.split(' ')
+                  sink.effect(Number(database), 'SET', value)
                   yield
                 }
               })()
@@ -352,16 +354,20 @@ describe('random histories', () => {
       storage.before = undefined
       storage = image[0].storage
       promised = image[0].promised
-      storage.crash({ keep: below(400) })
+      storage.crash({ keep: below(400), names: () => below(2) === 0 })
       await log.close().catch(() => {})
 
-      const survivor = storage.clone()
-      const { effects } = await openLog(survivor)
       const survivors: string[] = []
-      for (const effect of effects) {
-        if (effect === '') survivors.length = 0
-        else survivors.push(effect)
-      }
+      await AppendOnlyFile.open({
+        directory: '/data',
+        storage: storage.clone(),
+        clock,
+        appendfsync: policy,
+        apply: (request, database) => {
+          if (request.is(0, 'RESET')) survivors.length = 0
+          else survivors.push(`${database} ${request.string(1)}`)
+        },
+      })
       const differs = survivors.findIndex((value, index) => value !== written[index])
       expect(differs, `${say}, life ${life}: no half effect, no order changed`).toBe(-1)
       expect(survivors.length, `${say}, life ${life}: nothing durable lost`).toBeGreaterThanOrEqual(promised)

@@ -3,10 +3,12 @@ import { DirectoryLocked, type Storage, type StorageFile, type StorageLock } fro
 
 /**
  * A disk in memory, with faults on demand. It keeps beside each file what a crash of the machine would leave of it:
- * the synced bytes, and of the unsynced ones as many as `crash` says. Names are durable at once.
+ * the synced bytes, and of the unsynced ones as many as `crash` says; and likewise the names.
  */
 export class MemoryStorage implements Storage {
-  readonly #files = new Map<string, Content>()
+  #files = new Map<string, Content>()
+  /** The names that a crash of the machine leaves in any case: as they were when their directory was last synced. */
+  #durableNames = new Map<string, Content>()
   readonly #directories = new Set<string>(['/', '.'])
   readonly #locks = new Set<string>()
   #faults: Fault[] = []
@@ -27,18 +29,28 @@ export class MemoryStorage implements Storage {
 
   /**
    * The machine stops and starts again: every open file and lock is gone. Of the bytes of each file not covered by a
-   * datasync, `keep` survive at the front (all of them by default: only the process stopped).
+   * datasync, `keep` survive at the front (all of them by default: only the process stopped). `names` is asked for
+   * each name created, replaced or removed since the last sync of its directory whether that survives; all do by default.
    */
-  crash(options: { keep?: number } = {}): void {
+  crash(options: { keep?: number; names?: (path: string) => boolean } = {}): void {
     this.#generation++
     this.#locks.clear()
     this.#faults = []
     this.before = undefined
     if (options.keep === undefined) return
+    for (const path of new Set([...this.#durableNames.keys(), ...this.#files.keys()])) {
+      const before = this.#durableNames.get(path)
+      if (before === this.#files.get(path) || options.names === undefined || options.names(path)) continue
+      if (before === undefined) this.#files.delete(path)
+      else this.#files.set(path, before)
+    }
+    this.#durableNames = new Map(this.#files)
     for (const content of this.#files.values()) {
       if (content.bytes.length > content.synced) {
         content.bytes = Buffer.from(content.bytes.subarray(0, content.synced + options.keep))
       }
+      content.synced = content.bytes.length
+      content.forgotten = undefined
     }
   }
 
@@ -55,16 +67,23 @@ export class MemoryStorage implements Storage {
   /** Puts a file in place, synced. */
   plant(path: string, bytes: Buffer): void {
     this.#directories.add(dirname(path))
-    this.#files.set(path, { bytes: Buffer.from(bytes), synced: bytes.length })
+    const content = { bytes: Buffer.from(bytes), synced: bytes.length, forgotten: undefined }
+    this.#files.set(path, content)
+    this.#durableNames.set(path, content)
   }
 
   /** An independent copy of the tree, synced or not, without locks and faults. */
   clone(): MemoryStorage {
     const copy = new MemoryStorage()
     for (const directory of this.#directories) copy.#directories.add(directory)
-    for (const [path, content] of this.#files) {
-      copy.#files.set(path, { bytes: Buffer.from(content.bytes), synced: content.synced })
+    const copies = new Map<Content, Content>()
+    const copyOf = (content: Content): Content => {
+      let same = copies.get(content)
+      if (same === undefined) copies.set(content, (same = { ...content, bytes: Buffer.from(content.bytes) }))
+      return same
     }
+    for (const [path, content] of this.#files) copy.#files.set(path, copyOf(content))
+    for (const [path, content] of this.#durableNames) copy.#durableNames.set(path, copyOf(content))
     return copy
   }
 
@@ -74,11 +93,12 @@ export class MemoryStorage implements Storage {
     if (content === undefined) {
       if (mode === 'read') throw failure('ENOENT', path)
       if (!this.#directories.has(dirname(path))) throw failure('ENOENT', path)
-      this.#files.set(path, (content = { bytes: Buffer.alloc(0), synced: 0 }))
+      this.#files.set(path, (content = { bytes: Buffer.alloc(0), synced: 0, forgotten: undefined }))
     }
     if (mode === 'create') {
       content.bytes = Buffer.alloc(0)
       content.synced = 0
+      content.forgotten = undefined
     }
     return this.#file(path, content)
   }
@@ -110,6 +130,8 @@ export class MemoryStorage implements Storage {
 
   async syncDirectory(path: string): Promise<void> {
     this.#enter('syncDirectory', path)
+    for (const name of this.#durableNames.keys()) if (dirname(name) === path) this.#durableNames.delete(name)
+    for (const [name, content] of this.#files) if (dirname(name) === path) this.#durableNames.set(name, content)
   }
 
   async lock(path: string, since: number): Promise<StorageLock> {
@@ -134,22 +156,32 @@ export class MemoryStorage implements Storage {
         const taken = this.#fault('write', path)
         if (generation !== this.#generation) throw failure('EBADF', path)
         const part = taken === undefined ? bytes : bytes.subarray(0, taken.taken)
-        const larger = Buffer.alloc(Math.max(content.bytes.length, position + part.length))
+        const end = position + part.length
+        const larger = Buffer.alloc(Math.max(content.bytes.length, end))
         content.bytes.copy(larger)
         part.copy(larger, position)
         content.bytes = larger
         content.synced = Math.min(content.synced, position)
+        if (content.forgotten !== undefined && position <= content.forgotten.from && end > content.forgotten.from) {
+          content.forgotten = end < content.forgotten.to ? { from: end, to: content.forgotten.to } : undefined
+        }
         if (taken !== undefined) throw failure(taken.code, path)
       },
       datasync: async () => {
         const length = content.bytes.length
-        enter('datasync')
-        content.synced = length
+        try {
+          enter('datasync')
+        } catch (error) {
+          if (length > content.synced) content.forgotten = { from: content.synced, to: length }
+          throw error
+        }
+        content.synced = content.forgotten?.from ?? length
       },
       truncate: async (length) => {
         enter('truncate')
         content.bytes = Buffer.from(content.bytes.subarray(0, length))
         content.synced = Math.min(content.synced, length)
+        if (content.forgotten !== undefined && length <= content.forgotten.from) content.forgotten = undefined
       },
       close: async () => {},
     }
@@ -189,6 +221,8 @@ interface Content {
   bytes: Buffer
   /** Length of the front that is on the medium. */
   synced: number
+  /** What a failed datasync should have covered: no later one brings it to the medium unless it is written again. */
+  forgotten: { from: number; to: number } | undefined
 }
 
 interface Fault {
