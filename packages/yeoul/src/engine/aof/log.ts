@@ -8,6 +8,7 @@ import { RewriteAbandoned, WriteFailed } from './errors.js'
 import { baseFile, incrementFile, LOG_DIRECTORY, type LogFile, type Manifest, replaceManifest } from './manifest.js'
 import { HEADER_LENGTH, parseHeader, sealRecord, verifyRecord } from './record.js'
 import { type Snapshot, writeBase } from './rewrite.js'
+import { Waiters } from './waiters.js'
 
 /** When is an effect durable: synced to the medium, or handed to the system and synced once a second, or never synced. */
 export type AppendFsync = 'always' | 'everysec' | 'no'
@@ -76,7 +77,7 @@ export class AppendOnlyFile implements EffectSink {
   readonly #jobs: Job[] = []
   #draining: Promise<void> | undefined
   #scheduled = false
-  #waiting: Waiting[] = []
+  readonly #waiters = new Waiters()
   readonly #durableListeners: ((durable: number) => void)[] = []
   readonly #failureListeners: ((failure: WriteFailed) => void)[] = []
   #announced = 0
@@ -527,30 +528,11 @@ export class AppendOnlyFile implements EffectSink {
 
   #reach(position: number, mark: 'durable' | 'synced'): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure)
-    const last = this.#waiting.at(-1)
-    if (last?.mark === mark && (last.position === position || last.position > this.#position)) {
-      // The record being filled becomes durable as a whole: all who wait for a part of it wait for the same.
-      last.position = position
-      return last.promise
-    }
-    let settle!: Pick<Waiting, 'resolve' | 'reject'>
-    const promise = new Promise<void>((resolve, reject) => {
-      settle = { resolve, reject }
-    })
-    this.#waiting.push({ position, mark, promise, ...settle })
-    return promise
+    return this.#waiters.wait(position, mark, this.#position)
   }
 
   #announce(): void {
-    if (this.#waiting.length > 0) {
-      const still: Waiting[] = []
-      for (const waiting of this.#waiting) {
-        const reached = waiting.mark === 'durable' ? this.#durable : this.#synced
-        if (reached >= waiting.position) waiting.resolve()
-        else still.push(waiting)
-      }
-      this.#waiting = still
-    }
+    this.#waiters.reached(this.#durable, this.#synced)
     if (this.#announced === this.#durable) return
     this.#announced = this.#durable
     for (const listener of this.#durableListeners) listener(this.#durable)
@@ -560,9 +542,7 @@ export class AppendOnlyFile implements EffectSink {
     const first = this.failure === undefined
     const failure = new WriteFailed(this.#place.name, error)
     this.failure = failure
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const { reject } of waiting) reject(failure)
+    this.#waiters.refuse(failure)
     if (first) for (const listener of this.#failureListeners) listener(failure)
   }
 
@@ -593,14 +573,6 @@ interface SwitchJob {
 }
 
 type Job = RecordJob | SwitchJob | { kind: 'sync' }
-
-interface Waiting {
-  position: number
-  mark: 'durable' | 'synced'
-  promise: Promise<void>
-  resolve: () => void
-  reject: (error: unknown) => void
-}
 
 /** Behind everything listed or lying about, so that no name is used twice. */
 function nextSequence(names: string[], kind: 'base' | 'incr', listed: number): number {
