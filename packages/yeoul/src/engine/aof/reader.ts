@@ -7,9 +7,9 @@ import { HEADER_LENGTH, parseHeader, type RecordPlace, verifyRecord } from './re
 import { Window } from './window.js'
 
 const ANNOTATION_LIMIT = 1024
-const SLICE = 8
+const SLICE = 5
 
-/** Lets the event loop serve others once a slice of 8 ms is used up. */
+/** Lets the event loop serve others once a slice of 5 ms is used up. */
 export class Pace {
   #until: number
 
