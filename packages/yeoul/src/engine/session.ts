@@ -1,3 +1,4 @@
+import type { Database } from './keyspace/database.js'
 import { Reply } from './resp/reply.js'
 import type { Request } from './resp/request.js'
 
@@ -39,6 +40,8 @@ export class Session {
   replies: 'on' | 'off' | 'skip' = 'on'
   /** Close the connection once what was written has left: QUIT, protocol errors, kills. */
   closing = false
+  /** The connection behind this session; an in-process session has none. */
+  peer: Peer | undefined
 
   constructor(
     id: number,
@@ -60,6 +63,15 @@ export class Session {
   }
 }
 
+/** What CLIENT LIST and the limits see of a connection. */
+export interface Peer {
+  /** Bytes received of commands that did not run yet. */
+  readonly queryBytes: number
+  /** Bytes of replies the peer has not taken yet. */
+  readonly outputBytes: number
+  readonly tls: boolean
+}
+
 export interface Transaction {
   queued: Request[]
   /** A command was refused while queueing: EXEC answers EXECABORT. */
@@ -67,7 +79,7 @@ export interface Transaction {
 }
 
 export interface WatchedKey {
-  database: number
+  database: Database
   key: string
   version: number
 }
@@ -75,8 +87,7 @@ export interface WatchedKey {
 /** A command that waits. Whoever serves, times out or unblocks it calls `end` first: it leaves every queue. */
 export interface Parked {
   readonly session: Session
-  readonly request: Request
-  /** Absolute ms of the engine's clock, Infinity = for ever. */
+  /** ms of the engine's monotonic clock, Infinity = for ever. */
   readonly deadline: number
   end(): void
 }

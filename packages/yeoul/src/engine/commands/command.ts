@@ -1,7 +1,19 @@
+import type { AccessControl } from '../acl.js'
+import type { AppendOnlyFile } from '../aof/log.js'
+import type { BlockedReaders } from '../blocked.js'
+import type { Config } from '../config.js'
+import type { Host } from '../host.js'
+import type { Clock } from '../io/clock.js'
 import type { Database } from '../keyspace/database.js'
+import type { Latency } from '../latency.js'
+import type { Monitors } from '../monitor.js'
+import type { PubSub } from '../pubsub.js'
 import type { Reply } from '../resp/reply.js'
 import type { Request } from '../resp/request.js'
 import type { Session } from '../session.js'
+import type { SlowLog } from '../slowlog.js'
+import type { Stats } from '../stats.js'
+import type { NodeLimits } from '../stream/stream.js'
 
 /**
  * One row of the command table. COMMAND, COMMAND DOCS, ACL categories, arity errors, key extraction and the
@@ -33,9 +45,45 @@ export interface EngineState {
   readonly databases: Database[]
   /** By lower-case name: for COMMAND, ACL and MULTI. */
   readonly table: ReadonlyMap<string, Command>
-  /** Runs one request of a session, as EXEC does for what was queued. */
+  readonly clock: Clock
+  /** Where effects go; undefined in memory and while the log is replayed. */
+  readonly log: AppendOnlyFile | undefined
+  readonly config: Config
+  /** Of every stream; follows stream-node-max-entries and -bytes. */
+  readonly nodeLimits: NodeLimits
+  readonly pubsub: PubSub
+  readonly acl: AccessControl
+  readonly stats: Stats
+  readonly slowlog: SlowLog
+  readonly latency: Latency
+  readonly monitors: Monitors
+  readonly blocked: BlockedReaders
+  readonly sessions: Map<number, Session>
+  host: Host | undefined
+  /** The data directory; undefined in memory. */
+  readonly directory: string | undefined
+  /** ms since the epoch. */
+  readonly startedAt: number
+  /** 40 hexadecimal digits, new at each start. */
+  readonly runId: string
+  /** The log is being replayed: nothing expires, nobody is told. */
+  readonly loading: boolean
+  /** Bytes of keys and values. */
+  usedMemory(): number
+  /** Runs one request of a session, as a connection does for what arrived. */
   execute(session: Session, request: Request): void
+  /** Runs a command as part of another one (EXEC): no gates, no hooks; an error is written as its reply. */
+  perform(session: Session, request: Request, now: number): void
+  /** All effects of `run` are logged as one transaction; blocked readers are served after it. */
+  transaction<T>(run: () => T): T
+  /** A keyspace event (`xadd`, `del` …), if such are asked for. */
+  notify(kind: EventKind, event: string, database: Database, key: string): void
+  /** Compacts the log; rejects when there is none, or one is running. */
+  rewriteLog(): Promise<void>
 }
+
+/** Classes of keyspace events, as in notify-keyspace-events. */
+export type EventKind = 'g' | '$' | 'h' | 'z' | 't' | 'x' | 'e' | 'n' | 'm'
 
 /** Writes exactly one reply into `call.reply`, or throws CommandError (what was half written is rewound). */
 export type Handler = (call: Call) => void
@@ -50,6 +98,8 @@ export interface Call {
   /** ms since the epoch: one snapshot per command, or per EXEC. */
   readonly now: number
   readonly command: Command
+  /** Inside EXEC: whoever would wait is answered as if its time were over. */
+  readonly inTransaction: boolean
 }
 
 export type Flag =

@@ -1,0 +1,42 @@
+import type { Command } from './command.js'
+import { connectionCommands } from './connection.js'
+import { pubsubCommands } from './pubsub.js'
+import { serverCommands } from './server.js'
+import { transactionCommands } from './transactions.js'
+import { xack } from './xack.js'
+import { xadd } from './xadd.js'
+import { xautoclaim } from './xautoclaim.js'
+import { xclaim } from './xclaim.js'
+import { xdel } from './xdel.js'
+import { xgroup } from './xgroup.js'
+import { xinfo } from './xinfo.js'
+import { xlen } from './xlen.js'
+import { xpending } from './xpending.js'
+import { xrange, xrevrange } from './xrange.js'
+import { xread } from './xread.js'
+import { xreadgroup } from './xreadgroup.js'
+import { xsetid } from './xsetid.js'
+import { xtrim } from './xtrim.js'
+
+/** The command table: what is not listed here is an unknown command. */
+export const commands: readonly Command[] = [
+  xadd,
+  xread,
+  xreadgroup,
+  xack,
+  xrange,
+  xrevrange,
+  xlen,
+  xdel,
+  xtrim,
+  xgroup,
+  xpending,
+  xclaim,
+  xautoclaim,
+  xinfo,
+  xsetid,
+  ...transactionCommands,
+  ...connectionCommands,
+  ...pubsubCommands,
+  ...serverCommands,
+]
