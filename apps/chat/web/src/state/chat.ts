@@ -52,6 +52,7 @@ export class Chat {
   #ticker: ReturnType<typeof setInterval> | undefined
   #typedAt = 0
   #current: string | null = null
+  #log = ''
 
   constructor(options: ChatOptions) {
     this.#options = options
@@ -115,11 +116,13 @@ export class Chat {
   /** Shows a room, joining it when this user has not taken part yet. The name may be one the server has not listed yet. */
   enter(name: string): void {
     const room = this.#room(name)
-    if (this.#current !== name) room.dividerAfter = room.unread > 0 ? room.read : null
+    const entering = this.#current !== name
     this.#current = name
+    if (entering) this.#placeDivider(room)
     room.joined = true
     if (this.welcomed && room.timeline.liveAfter === null) this.#join(room)
-    if (room.timeline.first() === null && room.timeline.liveAfter !== null && room.timeline.liveAfter > 0) void this.loadOlder(room)
+    if (room.timeline.first() === null && room.timeline.liveAfter !== null && room.timeline.liveAfter > 0)
+      void this.loadOlder(room)
     this.#changed()
   }
 
@@ -214,9 +217,11 @@ export class Chat {
     room.markGap(gap.from, 'loading', now)
     this.#changed()
     try {
-      const page = await this.#options.http.history(room.name, { before: gap.to + 1 }, Math.min(PAGE * 4, gap.to - gap.from + 1))
-      const added = room.merge(page.messages)
-      room.markGap(gap.from, added.length > 0 ? 'idle' : 'failed', now)
+      const count = Math.min(PAGE * 4, gap.to - gap.from + 1)
+      const page = await this.#options.http.history(room.name, { before: gap.to + 1 }, count)
+      room.merge(page.messages)
+      room.timeline.markAnswered(gap.to - count + 1, gap.to)
+      room.markGap(gap.from, 'idle', now)
     } catch {
       room.markGap(gap.from, 'failed', now)
     }
@@ -230,6 +235,11 @@ export class Chat {
     this.unseen = 0
     this.#changed()
     await this.#options.http.seen(this.user, ids).catch(() => {})
+  }
+
+  /** Only where this user took part before: in a room entered for the first time everything is new, and nothing is. */
+  #placeDivider(room: Room): void {
+    room.dividerAfter = room.unread > 0 && room.read > 0 ? room.read : null
   }
 
   #linked(link: Link): void {
@@ -265,7 +275,8 @@ export class Chat {
   #receive(frame: ServerFrame): void {
     switch (frame.type) {
       case 'welcome':
-        return this.#welcome(frame)
+        this.#welcome(frame)
+        break
       case 'room':
         this.#room(frame.room.name).take(frame.room, this.user)
         break
@@ -339,14 +350,24 @@ export class Chat {
 
   #welcome(frame: Extract<ServerFrame, { type: 'welcome' }>): void {
     this.durability = frame.durability
+    const first = !this.welcomed
+    // Another log numbers from 1 again: nothing held of the old one joins on to it.
+    if (this.#log !== '' && this.#log !== frame.log) this.#startOver()
+    this.#log = frame.log
     this.welcomed = true
     for (const summary of frame.rooms) this.#summarised(summary)
+    if (first && this.current) this.#placeDivider(this.current)
     for (const room of this.rooms.values()) {
       if (room.joined && room.timeline.liveAfter === null) this.#join(room)
     }
     void this.#loadNotifications()
     this.#flush()
-    this.#changed()
+  }
+
+  #startOver(): void {
+    const joined = [...this.rooms.values()].filter((room) => room.joined).map((room) => room.name)
+    this.rooms.clear()
+    for (const name of joined) this.#room(name).joined = true
   }
 
   /** Read here while offline, or behind what the server says: the higher position wins on both sides. */

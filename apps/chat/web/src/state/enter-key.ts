@@ -13,7 +13,15 @@
  * second keydown of the same press is swallowed, because it would send what the commit left or add a newline.
  */
 export type FieldEvent =
-  | { type: 'keydown'; key: string; code?: string; keyCode: number; isComposing: boolean; shift?: boolean; repeat?: boolean }
+  | {
+      type: 'keydown'
+      key: string
+      code?: string
+      keyCode: number
+      isComposing: boolean
+      shift?: boolean
+      repeat?: boolean
+    }
   | { type: 'keyup'; key: string; code?: string }
   | { type: 'compositionstart' }
   | { type: 'compositionupdate'; data: string }
@@ -42,7 +50,13 @@ export interface EnterState {
   committed: string | null
 }
 
-export const idle: EnterState = { composing: false, composed: '', enterWhileComposing: false, spent: false, committed: null }
+export const idle: EnterState = {
+  composing: false,
+  composed: '',
+  enterWhileComposing: false,
+  spent: false,
+  committed: null,
+}
 
 export function step(state: EnterState, event: FieldEvent): { state: EnterState; action: EnterAction } {
   switch (event.type) {

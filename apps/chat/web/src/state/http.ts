@@ -22,7 +22,11 @@ export interface SearchPage {
 export const http = {
   createRoom: (name: string) => post<{ room: RoomSummary }>('/api/rooms', { name }),
   history: (room: string, place: { before: number } | { around: number }, limit: number, signal?: AbortSignal) =>
-    get<{ messages: ChatMessage[]; more: boolean }>(`/api/rooms/${encodeURIComponent(room)}/messages`, { ...place, limit }, signal),
+    get<{ messages: ChatMessage[]; more: boolean }>(
+      `/api/rooms/${encodeURIComponent(room)}/messages`,
+      { ...place, limit },
+      signal,
+    ),
   search: (query: { q: string; room?: string; before?: string }, signal?: AbortSignal) =>
     get<SearchPage>('/api/search', { ...query, limit: 30 }, signal),
   notifications: (user: string) =>
@@ -33,7 +37,11 @@ export const http = {
 
 export type Http = typeof http
 
-function get<Answer>(path: string, query: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<Answer> {
+function get<Answer>(
+  path: string,
+  query: Record<string, string | number | undefined>,
+  signal?: AbortSignal,
+): Promise<Answer> {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value))
   const search = parameters.toString()

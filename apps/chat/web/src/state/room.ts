@@ -101,7 +101,11 @@ export class Room {
 
   markGap(from: number, state: 'idle' | 'loading' | 'failed', now: number): void {
     if (state === 'idle') this.#fills.delete(from)
-    else this.#fills.set(from, state === 'loading' ? { askedAt: now, attempts: 1 } : { askedAt: 0, attempts: FILL_ATTEMPTS })
+    else
+      this.#fills.set(
+        from,
+        state === 'loading' ? { askedAt: now, attempts: 1 } : { askedAt: 0, attempts: FILL_ATTEMPTS },
+      )
   }
 
   /** A new connection may succeed where the old one did not. */

@@ -64,12 +64,10 @@ export function rows(input: RowsInput): Row[] {
       result.push({ kind: 'day', key: `day-${message.seq}`, at: message.at })
       starts = true
     }
-    if (!dividerShown && message.seq > input.dividerAfter!) {
+    if (!dividerShown && message.seq > input.dividerAfter! && message.user !== user) {
       dividerShown = true
-      if (message.user !== user) {
-        result.push({ kind: 'divider', key: 'divider' })
-        starts = true
-      }
+      result.push({ kind: 'divider', key: 'divider' })
+      starts = true
     }
     const runs = !starts && previous !== null && joins(previous, message)
     const before = result.at(-1)
@@ -92,7 +90,10 @@ export function rows(input: RowsInput): Row[] {
   for (const entry of input.outgoing) {
     if (timeline.hasClientId(entry.user, entry.clientId)) continue
     const before = result.at(-1)
-    const first = !(before?.kind === 'outgoing' || (before?.kind === 'message' && before.own && entry.at - before.message.at < RUN))
+    const first = !(
+      before?.kind === 'outgoing' ||
+      (before?.kind === 'message' && before.own && entry.at - before.message.at < RUN)
+    )
     result.push({ kind: 'outgoing', key: `o-${entry.clientId}`, entry, first })
   }
   return result

@@ -17,6 +17,8 @@ export class Timeline {
   readonly #bySeq = new Map<number, ChatMessage>()
   /** The sequence that shows a client id. The same send under a second sequence keeps its place but is not shown. */
   readonly #shown = new Map<string, number>()
+  /** Sequences that were given out and have no message any more. */
+  readonly #absent = new Set<number>()
   /** Derived from the two maps when next asked for. */
   #ordered: readonly ChatMessage[] | null = []
   #seqs: readonly number[] | null = []
@@ -56,6 +58,12 @@ export class Timeline {
     if (seq > this.stored) this.stored = seq
   }
 
+  /** All of from…to was asked for and answered: what is not held of it does not exist any more. */
+  markAnswered(from: number, to: number): void {
+    for (let seq = from; seq <= to; seq++) if (!this.#bySeq.has(seq)) this.#absent.add(seq)
+    this.#seqs = null
+  }
+
   raiseTop(seq: number): void {
     if (seq > this.top) this.top = seq
   }
@@ -87,21 +95,25 @@ export class Timeline {
   /** Last sequence up to which nothing is missing since `liveAfter`: what a reconnect resumes from. */
   contiguous(): number {
     if (this.liveAfter === null) return 0
-    while (this.#bySeq.has(this.#contiguous + 1)) this.#contiguous++
+    while (this.#bySeq.has(this.#contiguous + 1) || this.#absent.has(this.#contiguous + 1)) this.#contiguous++
     return this.#contiguous
   }
 
-  /** First held sequence; null when nothing is held. */
+  /** First sequence held or known to be absent; null when there is none. */
   first(): number | null {
     return this.#sortedSeqs()[0] ?? null
   }
 
-  /** Holes between held sequences, and from the last one to `top`. What lies before the first is history, no gap. */
+  /**
+   * Holes between held sequences, from the start of live delivery to the first one, and from the last one to `top`. What lies
+   * before both is history, no gap.
+   */
   gaps(): Gap[] {
     const gaps: Gap[] = []
     const seqs = this.#sortedSeqs()
-    let previous = seqs[0] ?? this.liveAfter
-    if (previous === null || previous === undefined) return gaps
+    const first = seqs[0]
+    if (first === undefined && this.liveAfter === null) return gaps
+    let previous = Math.min(first ?? Number.POSITIVE_INFINITY, this.liveAfter ?? Number.POSITIVE_INFINITY)
     for (const seq of seqs) {
       if (seq > previous + 1) gaps.push({ from: previous + 1, to: seq - 1 })
       previous = seq
@@ -118,7 +130,7 @@ export class Timeline {
   }
 
   #sortedSeqs(): readonly number[] {
-    this.#seqs ??= [...this.#bySeq.keys()].sort((a, b) => a - b)
+    this.#seqs ??= [...this.#bySeq.keys(), ...this.#absent].sort((a, b) => a - b)
     return this.#seqs
   }
 

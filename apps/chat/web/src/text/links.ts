@@ -1,4 +1,7 @@
-export type Piece = { kind: 'text'; text: string } | { kind: 'link'; text: string; href: string } | { kind: 'mention'; text: string }
+export type Piece =
+  | { kind: 'text'; text: string }
+  | { kind: 'link'; text: string; href: string }
+  | { kind: 'mention'; text: string }
 
 const TOKEN = /https?:\/\/[^\s<>"'`]+|(?<![\p{L}\p{N}_])@[\p{L}\p{N}_.-]{1,32}/giu
 
@@ -21,9 +24,13 @@ export function pieces(text: string): Piece[] {
   return result
 }
 
-/** Sentence punctuation after an address, a bracket that was opened before it, and Korean particles are no part of it. */
+/** Particles and copulas that Korean writes right after an address. */
+const PARTICLE =
+  /(?<=[\w/%=&#~-])(?:에서|에게|에는|에도|으로|로|에|을|를|은|는|이|가|와|과|도|의|만|랑|이랑|까지|부터|보다|처럼|입니다|이에요|예요|이요|요)$/u
+
+/** Sentence punctuation after an address, a bracket that was opened before it, and a Korean particle are no part of it. */
 function withoutTail(url: string): string {
-  let tail = url.replace(/[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]{1,3}$/u, '').replace(/[.,;:!?…。、]+$/u, '')
+  let tail = url.replace(/[.,;:!?…。、]+$/u, '').replace(PARTICLE, '')
   if (/[)\]}]$/.test(tail) && !/[([{]/.test(tail)) tail = tail.replace(/[)\]}]+$/, '')
   return tail
 }

@@ -20,7 +20,9 @@ export function fill(language: string, template: string, values: Record<string, 
 function choose(language: string, cases: string, count: number): string {
   const byName = new Map<string, string>()
   for (const match of cases.matchAll(/(=\d+|\w+)\s*\{([^{}]*)\}/g)) byName.set(match[1]!, match[2]!)
-  return byName.get(`=${count}`) ?? byName.get(new Intl.PluralRules(language).select(count)) ?? byName.get('other') ?? ''
+  return (
+    byName.get(`=${count}`) ?? byName.get(new Intl.PluralRules(language).select(count)) ?? byName.get('other') ?? ''
+  )
 }
 
 function number(language: string, value: number): string {

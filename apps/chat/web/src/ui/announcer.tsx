@@ -22,7 +22,12 @@ export function Announcer({ chat, room }: { chat: Chat; room: Room }) {
       timer = undefined
       const names = [...new Set(held.map((message) => message.user))].join(', ')
       const only = held[0]
-      if (only) setWords(held.length === 1 ? t('timeline.arrived', { user: only.user, text: only.text }) : t('timeline.announce', { n: held.length, names }))
+      if (only)
+        setWords(
+          held.length === 1
+            ? t('timeline.arrived', { user: only.user, text: only.text })
+            : t('timeline.announce', { n: held.length, names }),
+        )
       held = []
     }
     const stop = chat.onArrival((messages) => {

@@ -7,10 +7,20 @@ import { MessageText } from './message-text.js'
 import { PanelFrame } from './panel-frame.js'
 import { useText } from './text-context.js'
 
-export function BellPanel({ chat, onJump, onClose }: { chat: Chat; onJump: (room: string, seq: number) => void; onClose: () => void }) {
+export function BellPanel({
+  chat,
+  onJump,
+  onClose,
+}: {
+  chat: Chat
+  onJump: (room: string, seq: number) => void
+  onClose: () => void
+}) {
   const { language, t } = useText()
   // What was new when the panel opened stays marked while one looks at it.
-  const [fresh] = useState(() => new Set(chat.notifications.filter((notification) => !notification.seen).map(({ id }) => id)))
+  const [fresh] = useState(
+    () => new Set(chat.notifications.filter((notification) => !notification.seen).map(({ id }) => id)),
+  )
   useEffect(() => {
     void chat.markNotificationsSeen()
   }, [chat, chat.unseen])
@@ -38,7 +48,11 @@ export function BellPanel({ chat, onJump, onClose }: { chat: Chat; onJump: (room
                 <span class="hit-top">
                   <span class="strong ellipsis">{notification.from}</span>
                   <span class="muted ellipsis">{notification.room}</span>
-                  <time class="muted" dateTime={new Date(notification.at).toISOString()} title={exactTime(language, notification.at)}>
+                  <time
+                    class="muted"
+                    dateTime={new Date(notification.at).toISOString()}
+                    title={exactTime(language, notification.at)}
+                  >
                     {shortTime(language, notification.at, Date.now())}
                   </time>
                 </span>

@@ -38,7 +38,14 @@ export function Conversation({ chat, room, panel, target, onPanel, onBack }: Con
           <ConnectionChip chat={chat} />
         </div>
         <PanelButton panel="search" open={panel} onPanel={onPanel} label={t('search.open')} testId="search-open" />
-        <PanelButton panel="bell" open={panel} onPanel={onPanel} label={t('bell.label', { n: chat.unseen })} testId="bell" count={chat.unseen} />
+        <PanelButton
+          panel="bell"
+          open={panel}
+          onPanel={onPanel}
+          label={t('bell.label', { n: chat.unseen })}
+          testId="bell"
+          count={chat.unseen}
+        />
         <PanelButton panel="details" open={panel} onPanel={onPanel} label={t('room.details')} testId="details-open" />
       </header>
       {chat.link.state === 'waiting' && (
@@ -78,7 +85,9 @@ function PanelButton(props: {
       onClick={() => props.onPanel(props.panel)}
     >
       <Icon name={props.panel} />
-      {props.count !== undefined && props.count > 0 && <span class="badge">{props.count > 9 ? '9+' : props.count}</span>}
+      {props.count !== undefined && props.count > 0 && (
+        <span class="badge">{props.count > 9 ? '9+' : props.count}</span>
+      )}
     </button>
   )
 }

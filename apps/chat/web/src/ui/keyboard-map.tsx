@@ -23,7 +23,12 @@ export function KeyboardMap({ onClose }: { onClose: () => void }) {
     <dialog ref={dialog} class="dialog" aria-label={t('keys.title')} onClose={onClose}>
       <header class="panel-header">
         <h2>{t('keys.title')}</h2>
-        <button type="button" class="icon-button" aria-label={t('search.close')} onClick={() => dialog.current?.close()}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={t('search.close')}
+          onClick={() => dialog.current?.close()}
+        >
           <Icon name="close" />
         </button>
       </header>

@@ -15,7 +15,13 @@ interface Props {
   tabbable: boolean
 }
 
-export const STATUS_ICONS = { sending: 'clock', failed: 'failed', logged: 'tick', stored: 'ticks', read: 'ticks' } as const
+export const STATUS_ICONS = {
+  sending: 'clock',
+  failed: 'failed',
+  logged: 'tick',
+  stored: 'ticks',
+  read: 'ticks',
+} as const
 
 export const statusKey = (status: MessageStatus): Key => `status.${status}`
 
@@ -58,16 +64,24 @@ export class MessageRow extends Component<Props> {
               <MessageText text={message.text} user={user} />
             </div>
             <div class="meta">
-              {unread > 0 && (
-                <span class="unread-number" data-testid="message-unread" role="img" title={t('timeline.unread', { n: unread })} aria-label={t('timeline.unread', { n: unread })}>
-                  {unread}
-                </span>
-              )}
-              {own && (
-                <span class={`status ${status}`} role="img" title={statusWords} aria-label={statusWords}>
-                  <Icon name={STATUS_ICONS[status]} size={15} />
-                </span>
-              )}
+              <span class="marks">
+                {unread > 0 && (
+                  <span
+                    class="unread-number"
+                    data-testid="message-unread"
+                    role="img"
+                    title={t('timeline.unread', { n: unread })}
+                    aria-label={t('timeline.unread', { n: unread })}
+                  >
+                    {unread}
+                  </span>
+                )}
+                {own && (
+                  <span class={`status ${status}`} role="img" title={statusWords} aria-label={statusWords}>
+                    <Icon name={STATUS_ICONS[status]} size={15} />
+                  </span>
+                )}
+              </span>
               {last && (
                 <time dateTime={new Date(message.at).toISOString()} title={exactTime(language, message.at)}>
                   {time}

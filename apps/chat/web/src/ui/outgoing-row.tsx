@@ -4,7 +4,15 @@ import { Icon } from './icons.js'
 import { MessageText } from './message-text.js'
 import { useText } from './text-context.js'
 
-export function OutgoingRow({ row, chat, time }: { row: Extract<Row, { kind: 'outgoing' }>; chat: Chat; time: string }) {
+export function OutgoingRow({
+  row,
+  chat,
+  time,
+}: {
+  row: Extract<Row, { kind: 'outgoing' }>
+  chat: Chat
+  time: string
+}) {
   const { t } = useText()
   const { entry, first } = row
   const failed = entry.state === 'failed'

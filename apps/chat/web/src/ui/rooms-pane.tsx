@@ -27,7 +27,8 @@ export function RoomsPane({ chat, settings, onOpen, onKeys, onLeave }: RoomsPane
   const now = useNow(60_000)
   const rooms = sorted([...chat.rooms.values()])
   const wanted = filter.trim().normalize('NFC').toLowerCase()
-  const shown = wanted === '' ? rooms : rooms.filter((room) => room.name.normalize('NFC').toLowerCase().includes(wanted))
+  const shown =
+    wanted === '' ? rooms : rooms.filter((room) => room.name.normalize('NFC').toLowerCase().includes(wanted))
   const joined = shown.filter((room) => room.joined)
   const others = shown.filter((room) => !room.joined)
 
@@ -77,12 +78,18 @@ export function RoomsPane({ chat, settings, onOpen, onKeys, onLeave }: RoomsPane
       </div>
       <NewRoom chat={chat} onOpen={onOpen} />
       <footer class="rooms-footer">
-        <button type="button" class="me" title={t('settings.leave')} onClick={onLeave}>
+        <button type="button" class="account" title={t('settings.leave')} onClick={onLeave}>
           <Avatar name={chat.user} size={28} online={chat.link.state === 'open'} />
           <span class="ellipsis">{chat.user}</span>
           <span class="sr-only">{t('settings.leave')}</span>
         </button>
-        <button type="button" class="icon-button" aria-label={t('keys.title')} title={`${t('keys.title')} (?)`} onClick={onKeys}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={t('keys.title')}
+          title={`${t('keys.title')} (?)`}
+          onClick={onKeys}
+        >
           <Icon name="keyboard" />
         </button>
         <SettingsBar settings={settings} />
@@ -101,7 +108,11 @@ function RoomRow({ room, chat, now, onOpen }: { room: Room; chat: Chat; now: num
   const { last, unread } = room
   const draft = preferences.draft(room.name)
   const active = chat.current === room
-  const line = last ? (last.user === chat.user ? t('rooms.you', { text: last.text }) : `${last.user}: ${last.text}`) : t('rooms.noMessages')
+  const line = last
+    ? last.user === chat.user
+      ? t('rooms.you', { text: last.text })
+      : `${last.user}: ${last.text}`
+    : t('rooms.noMessages')
   return (
     <li>
       <button
@@ -122,7 +133,9 @@ function RoomRow({ room, chat, now, onOpen }: { room: Room; chat: Chat; now: num
             )}
           </span>
           <span class="room-bottom">
-            <span class={draft && !active ? 'room-line draft' : 'room-line'}>{draft && !active ? `✎ ${draft}` : line}</span>
+            <span class={draft && !active ? 'room-line draft' : 'room-line'}>
+              {draft && !active ? `✎ ${draft}` : line}
+            </span>
             {unread > 0 && (
               <span class="pill" data-testid="unread" role="img" aria-label={t('rooms.unread', { n: unread })}>
                 {unread > 99 ? '99+' : unread}

@@ -13,7 +13,12 @@ const PAUSE = 200
 
 type Outcome = { q: string; page: SearchPage } | { q: string; problem: string } | null
 
-export function SearchPanel(props: { chat: Chat; room: Room | null; onJump: (room: string, seq: number) => void; onClose: () => void }) {
+export function SearchPanel(props: {
+  chat: Chat
+  room: Room | null
+  onJump: (room: string, seq: number) => void
+  onClose: () => void
+}) {
   const { room, onJump, onClose } = props
   const { language, t } = useText()
   const [q, setQ] = useState('')
@@ -36,7 +41,10 @@ export function SearchPanel(props: { chat: Chat; room: Room | null; onJump: (roo
         .then((page) => setOutcome({ q: wanted, page }))
         .catch((error: unknown) => {
           if (controller.signal.aborted) return
-          setOutcome({ q: wanted, problem: error instanceof RequestFailed && error.message ? error.message : String(error) })
+          setOutcome({
+            q: wanted,
+            problem: error instanceof RequestFailed && error.message ? error.message : String(error),
+          })
         })
     }, PAUSE)
     return () => {
@@ -69,7 +77,7 @@ export function SearchPanel(props: { chat: Chat; room: Room | null; onJump: (roo
 
   return (
     <PanelFrame title={t('search.title')} closeLabel={t('search.close')} onClose={onClose}>
-      <div class="search-head" onKeyDown={onKey}>
+      <search class="search-head" onKeyDown={onKey}>
         <label class="search-field">
           <Icon name="search" size={18} />
           <input
@@ -92,9 +100,11 @@ export function SearchPanel(props: { chat: Chat; room: Room | null; onJump: (roo
             </button>
           )}
         </div>
-      </div>
+      </search>
       <p class="search-count muted" role="status">
-        {page && hits.length > 0 && t(page.more ? 'search.countMore' : 'search.count', { n: hits.length, ms: Math.round(page.tookMs) })}
+        {page &&
+          hits.length > 0 &&
+          t(page.more ? 'search.countMore' : 'search.count', { n: hits.length, ms: Math.round(page.tookMs) })}
       </p>
       {outcome === null && (
         <div class="empty small">
@@ -125,12 +135,18 @@ export function SearchPanel(props: { chat: Chat; room: Room | null; onJump: (roo
                 <span class="hit-top">
                   <span class="strong ellipsis">{message.user}</span>
                   <span class="muted ellipsis">{message.room}</span>
-                  <time class="muted" dateTime={new Date(message.at).toISOString()} title={exactTime(language, message.at)}>
+                  <time
+                    class="muted"
+                    dateTime={new Date(message.at).toISOString()}
+                    title={exactTime(language, message.at)}
+                  >
                     {shortTime(language, message.at, Date.now())}
                   </time>
                 </span>
                 <span class="hit-text">
-                  {marked(message.text, ranges).map((piece, place) => (piece.hit ? <mark key={place}>{piece.text}</mark> : piece.text))}
+                  {marked(message.text, ranges).map((piece, place) =>
+                    piece.hit ? <mark key={place}>{piece.text}</mark> : piece.text,
+                  )}
                 </span>
               </span>
             </button>

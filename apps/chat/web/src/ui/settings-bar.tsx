@@ -11,14 +11,27 @@ export function SettingsBar({ settings }: { settings: Settings }) {
   const themeWords = t(`settings.theme.${settings.theme}`)
   return (
     <div class="settings-bar">
-      <div class="segmented" role="group" aria-label={t('settings.language')}>
-        <button type="button" data-testid="lang-ko" lang="ko" aria-pressed={settings.language === 'ko'} onClick={() => settings.setLanguage('ko')}>
+      <fieldset class="segmented">
+        <legend class="sr-only">{t('settings.language')}</legend>
+        <button
+          type="button"
+          data-testid="lang-ko"
+          lang="ko"
+          aria-pressed={settings.language === 'ko'}
+          onClick={() => settings.setLanguage('ko')}
+        >
           한국어
         </button>
-        <button type="button" data-testid="lang-en" lang="en" aria-pressed={settings.language === 'en'} onClick={() => settings.setLanguage('en')}>
+        <button
+          type="button"
+          data-testid="lang-en"
+          lang="en"
+          aria-pressed={settings.language === 'en'}
+          onClick={() => settings.setLanguage('en')}
+        >
           English
         </button>
-      </div>
+      </fieldset>
       <button
         type="button"
         class="icon-button"

@@ -87,7 +87,7 @@ export function Shell({ chat, settings, onLeave }: { chat: Chat; settings: Setti
       } else if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
         event.preventDefault()
         const joined = sorted([...chat.rooms.values()].filter((candidate) => candidate.joined))
-        const index = joined.findIndex((candidate) => candidate === chat.current)
+        const index = chat.current ? joined.indexOf(chat.current) : -1
         const next = joined[index + (event.key === 'ArrowUp' ? -1 : 1)]
         if (next) openRoom(next.name)
       } else if (event.key === '?' && !isField(event.target)) {

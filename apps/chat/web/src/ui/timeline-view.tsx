@@ -78,7 +78,11 @@ export function TimelineView({ chat, room, target }: { chat: Chat; room: Room; t
     if (!box || document.visibilityState !== 'visible' || !document.hasFocus()) return
     const bottom = box.scrollTop + box.clientHeight
     let last = 0
-    for (let element = box.lastElementChild as HTMLElement | null; element; element = element.previousElementSibling as HTMLElement | null) {
+    for (
+      let element = box.lastElementChild as HTMLElement | null;
+      element;
+      element = element.previousElementSibling as HTMLElement | null
+    ) {
       const seq = Number(element.dataset.seq)
       if (!seq || element.offsetTop + Math.min(24, element.offsetHeight) > bottom) continue
       last = seq
@@ -104,8 +108,8 @@ export function TimelineView({ chat, room, target }: { chat: Chat; room: Room; t
     if (!entered.current && messages.length > 0) {
       entered.current = true
       const divider = box.querySelector<HTMLElement>('.divider')
+      follow.current = divider === null
       if (divider) box.scrollTop = divider.offsetTop - box.clientHeight / 3
-      else follow.current = true
     }
     if (follow.current) box.scrollTop = box.scrollHeight
     else if (anchor.current) {
@@ -216,7 +220,9 @@ export function TimelineView({ chat, room, target }: { chat: Chat; room: Room; t
               </button>
             </span>
           )}
-          {messages.length > 0 && messages[0]!.seq === 1 && !hidden && <span class="muted">{t('room.beginning', { room: room.name })}</span>}
+          {messages.length > 0 && messages[0]!.seq === 1 && !hidden && (
+            <span class="muted">{t('room.beginning', { room: room.name })}</span>
+          )}
         </div>
         {messages.length === 0 && sending === 0 && !caughtUp && room.timeline.top > 0 && <Bones />}
         {caughtUp && sending === 0 && (
@@ -254,7 +260,16 @@ export function TimelineView({ chat, room, target }: { chat: Chat; room: Room; t
       case 'gap':
         return <GapRow key={row.key} chat={chat} room={room} gap={row} />
       case 'message':
-        return <MessageRow key={row.key} row={row} language={language} t={t} user={chat.user} tabbable={row.message.seq === lastSeq} />
+        return (
+          <MessageRow
+            key={row.key}
+            row={row}
+            language={language}
+            t={t}
+            user={chat.user}
+            tabbable={row.message.seq === lastSeq}
+          />
+        )
       case 'outgoing':
         return <OutgoingRow key={row.key} row={row} chat={chat} time={clockTime(language, row.entry.at)} />
     }
@@ -265,7 +280,11 @@ function Bones() {
   return (
     <div class="bones" aria-hidden="true">
       {Array.from({ length: 8 }, (_, index) => (
-        <span key={index} class={index % 3 === 2 ? 'bone right' : 'bone'} style={{ width: `${28 + ((index * 23) % 37)}%` }} />
+        <span
+          key={index}
+          class={index % 3 === 2 ? 'bone right' : 'bone'}
+          style={{ width: `${28 + ((index * 23) % 37)}%` }}
+        />
       ))}
     </div>
   )

@@ -25,9 +25,11 @@ export function Welcome({ settings, onEnter }: { settings: Settings; onEnter: (n
   useEffect(() => input.current?.focus(), [])
   useEffect(() => {
     const controller = new AbortController()
-    fetch('/api/rooms', { signal: controller.signal })
+    fetch('/api/rooms?user=guest', { signal: controller.signal })
       .then((response) => (response.ok ? response.json() : null))
-      .then((answer: { rooms?: { name: string }[] } | null) => setExisting((answer?.rooms ?? []).map((known) => known.name)))
+      .then((answer: { rooms?: { name: string }[] } | null) =>
+        setExisting((answer?.rooms ?? []).map((known) => known.name)),
+      )
       .catch(() => {})
     return () => controller.abort()
   }, [])
@@ -81,7 +83,13 @@ export function Welcome({ settings, onEnter }: { settings: Settings; onEnter: (n
         </label>
         <div class="chips">
           {suggestions.map((suggestion) => (
-            <button type="button" class="chip" key={suggestion} aria-pressed={suggestion === chosen} onClick={() => setRoom(suggestion)}>
+            <button
+              type="button"
+              class="chip"
+              key={suggestion}
+              aria-pressed={suggestion === chosen}
+              onClick={() => setRoom(suggestion)}
+            >
               {suggestion}
             </button>
           ))}
