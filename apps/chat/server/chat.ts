@@ -104,7 +104,7 @@ export async function startChat(settings: Settings, events: ChatEvents, options:
         facts: { durability: facts.durability, server: `${facts.kind} ${facts.version}`, log: identity },
         onError: (where, error) => events.trouble(where, error),
       },
-      options,
+      { send: { rate: settings.sendRate, burst: settings.sendRate * 3 }, ...options },
     )
     closers.push(() => gateway.stop())
     await gateway.start()

@@ -11,6 +11,8 @@ export interface Settings {
   log: { directory: string; respPort: number } | { url: string }
   /** The database: embedded, kept in a directory, or a PostgreSQL server. */
   database: { directory: string } | { url: string }
+  /** Messages a second that one browser may send. */
+  sendRate: number
 }
 
 /** A setting that cannot be meant, in one sentence. */
@@ -26,23 +28,26 @@ export class BadSetting extends Error {
 }
 
 /**
- *     HOST          127.0.0.1     address to bind to
- *     PORT          3000          chat, console, metrics
- *     RESP_PORT     6390          the embedded engine, for Redis clients
- *     YEOUL_URL     (none)        redis://… instead of the embedded engine
- *     DATABASE_URL  (none)        postgres://… instead of the embedded database
- *     YEOUL_DIR     .yeoul        where embedded data is kept
+ *     HOST            127.0.0.1   address to bind to
+ *     PORT            3000        chat, console, metrics
+ *     RESP_PORT       6390        the embedded engine, for Redis clients
+ *     YEOUL_URL       (none)      redis://… instead of the embedded engine
+ *     DATABASE_URL    (none)      postgres://… instead of the embedded database
+ *     YEOUL_DIR       .yeoul      where embedded data is kept
+ *     CHAT_SEND_RATE  10          messages a second that one browser may send (three times as many at once)
  */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const text = (name: string) => environment[name]?.trim() || undefined
-  const port = (name: string, fallback: number) => {
+  const number = (name: string, fallback: number, from: number, to: number) => {
     const given = text(name)
     if (given === undefined) return fallback
     const value = Number(given)
-    if (!Number.isInteger(value) || value < 0 || value > 65_535)
-      throw new BadSetting(name, given, 'a port from 0 to 65535')
+    if (!Number.isInteger(value) || value < from || value > to) {
+      throw new BadSetting(name, given, `a whole number from ${from} to ${to}`)
+    }
     return value
   }
+  const port = (name: string, fallback: number) => number(name, fallback, 0, 65_535)
   const url = (name: string, schemes: readonly string[]) => {
     const given = text(name)
     if (given === undefined) return undefined
@@ -59,6 +64,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     port: port('PORT', 3000),
     log: logUrl === undefined ? { directory, respPort: port('RESP_PORT', 6390) } : { url: logUrl },
     database: databaseUrl === undefined ? { directory: resolve(directory, 'database') } : { url: databaseUrl },
+    sendRate: number('CHAT_SEND_RATE', 10, 1, 1_000_000),
   }
 }
 

@@ -36,7 +36,7 @@ export function explain(error: unknown, settings: Settings | undefined, texts: T
     if (failure.name === 'DirectoryLocked') {
       return texts.directoryLocked(failure.path ?? '', failure.pid ?? failure.owner?.pid ?? '?')
     }
-    if (/^(EACCES|EPERM|EROFS|ENOTDIR|EEXIST|ENOSPC)$/.test(code ?? '') && failure.path !== undefined) {
+    if (/^(EACCES|EPERM|EROFS|ENOTDIR|ENOENT|EEXIST|ENOSPC)$/.test(code ?? '') && failure.path !== undefined) {
       return texts.notWritable(failure.path)
     }
   }

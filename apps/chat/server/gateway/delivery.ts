@@ -53,6 +53,7 @@ export class Delivery {
   begin(top: number): void {
     if (this.#delivered !== undefined) return
     this.#delivered = top
+    for (const seq of this.#early.keys()) if (seq <= top) this.#early.delete(seq)
     this.#advance()
   }
 

@@ -90,7 +90,10 @@ export class Gateway {
 
   constructor(parts: GatewayParts, options: GatewayOptions = {}) {
     this.#parts = parts
-    this.#limits = { ...LIMITS, ...options }
+    const limits = { ...LIMITS, ...options }
+    // A room for the other frames beside what may be sent.
+    const { rate, burst } = limits.send
+    this.#limits = { ...limits, frames: { rate: limits.frames.rate + rate, burst: limits.frames.burst + burst } }
     this.#checkEvery = options.checkEvery ?? 1_000
   }
 
