@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { checkAofCommand } from './check-aof.js'
 import { listDeadLetters, redriveDeadLetters, showDeadLetter } from './dead-letters.js'
 import { groupsCommand, pendingCommand, topicsCommand } from './overview.js'
 import { publishCommand } from './publish.js'
@@ -107,6 +108,14 @@ deadLetters
   .action((topic, group, ids, flags) =>
     withYeoul(url(), (yeoul) => redriveDeadLetters(yeoul, topic, group, ids, flags)),
   )
+
+program
+  .command('check-aof')
+  .description('read the log of a data directory and say what is damaged, with byte offsets')
+  .argument('<dir>', 'the data directory, with nobody working on it')
+  .option('--fix', 'cut at the first bad byte; what is taken off is kept beside the log')
+  .option('--json', 'as JSON')
+  .action((directory, flags) => checkAofCommand(directory, flags))
 
 function choice(flag: string, allowed: string[]) {
   return (value: string) => {
