@@ -126,6 +126,10 @@ export class DeadLetters<In, Out = In> {
     const startedAt = this.clock.monotonic()
     progress.total = 'ids' in options ? options.ids.length : await this.count()
     for await (const page of this.selection(options, step, progress)) {
+      if (rate !== undefined) {
+        const earliest = startedAt + (1_000 * progress.redriven) / rate
+        await pause(this.clock, Math.max(0, earliest - this.clock.monotonic()), signal)
+      }
       if (signal?.aborted) break
       const letters = await Promise.all(page.map((entry) => this.departure(entry, options.edit)))
       const moved = await this.ask(this.store.redrive(this.stream, this.topicStream, letters))
@@ -134,10 +138,6 @@ export class DeadLetters<In, Out = In> {
       progress.missing += moved.length - arrived
       this.metrics.redriven += arrived
       options.onProgress?.({ ...progress })
-      if (rate !== undefined) {
-        const earliest = startedAt + (1_000 * progress.redriven) / rate
-        await pause(this.clock, Math.max(0, earliest - this.clock.monotonic()), signal)
-      }
     }
     return progress
   }

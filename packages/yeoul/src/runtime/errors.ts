@@ -2,7 +2,6 @@ import { StoreError, type StoreErrorCode } from './store.js'
 
 /**
  * The closed catalogue: whether the same call can succeed later without anybody changing anything, and what to do.
- * docs/reference/errors.md is written from it.
  */
 export const ERRORS = {
   INVALID_OPTION: { retriable: false, advice: 'Correct the option named in the message.' },
