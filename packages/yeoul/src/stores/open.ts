@@ -1,9 +1,16 @@
+import path from 'node:path'
+import { Engine } from '../engine/engine.js'
+import { YEOUL_VERSION } from '../engine/version.js'
 import { StoreError, type StreamStore } from '../runtime/store.js'
+import { EmbeddedStore } from './embedded.js'
 import { type RedisOptions, RedisStore, type RedisTarget } from './redis.js'
 
 /**
  * Where a store is:
  *
+ *     memory:                                           the engine in this process, gone with it
+ *     file:./dir                                        the engine in this process, on disk in that directory
+ *     { engine }                                        an engine of one's own, which stays open when the store is closed
  *     redis://[user:password@]host[:6379][/database]    Redis, Valkey or a yeoul server (valkey:// is the same)
  *     rediss://…                                        the same over TLS (valkeys://)
  *     { cluster: ['host:port', …] }                     a cluster, by some of its nodes
@@ -11,11 +18,16 @@ import { type RedisOptions, RedisStore, type RedisTarget } from './redis.js'
 export type ConnectTarget =
   | string
   | ({ url: string } & RedisOptions)
+  | { engine: Engine }
   | ({ cluster: readonly string[]; username?: string; password?: string; tls?: boolean } & RedisOptions)
 
 /** Makes the store; `open()` connects. Throws StoreError REFUSED for an address it cannot understand. */
 export function openStore(target: ConnectTarget): StreamStore {
   if (typeof target === 'string') return fromUrl(target, {})
+  if ('engine' in target) {
+    const { directory } = target.engine
+    return new EmbeddedStore(directory === undefined ? 'memory:' : `file:${directory}`, target.engine, YEOUL_VERSION)
+  }
   if ('cluster' in target) return fromCluster(target)
   return fromUrl(target.url, target)
 }
@@ -23,6 +35,12 @@ export function openStore(target: ConnectTarget): StreamStore {
 function fromUrl(address: string, options: RedisOptions): StreamStore {
   const scheme = /^([a-z]+):/.exec(address)?.[1] ?? ''
   switch (scheme) {
+    case 'memory':
+      return new EmbeddedStore('memory:', () => Engine.open(), YEOUL_VERSION)
+    case 'file': {
+      const directory = directoryOf(address)
+      return new EmbeddedStore(`file:${directory}`, () => Engine.open({ directory }), YEOUL_VERSION)
+    }
     case 'redis':
     case 'rediss':
     case 'valkey':
@@ -31,10 +49,19 @@ function fromUrl(address: string, options: RedisOptions): StreamStore {
     default:
       throw new StoreError(
         'REFUSED',
-        `cannot tell what store "${withoutPassword(address)}" is; expected redis://host:port, rediss://…, valkey://…`,
+        `cannot tell what store "${withoutPassword(address)}" is; expected memory:, file:./dir, redis://host:port, rediss://… or valkey://…`,
         'none',
       )
   }
+}
+
+/** `file:./dir`, `file:dir`, `file:/dir`, `file:///dir`: relative to the working directory unless it begins with a slash. */
+function directoryOf(address: string): string {
+  const directory = decodeURIComponent(address.slice('file:'.length).replace(/^\/\/(?=\/)/, ''))
+  if (directory === '' || directory.startsWith('//')) {
+    throw new StoreError('REFUSED', `"${address}" names no directory; expected file:./dir or file:///dir`, 'none')
+  }
+  return path.normalize(directory)
 }
 
 function parseUrl(address: string, tls: boolean): RedisTarget {

@@ -1,26 +1,6 @@
 import { ErrorReply } from 'redis'
-import { StoreError, type StoreErrorCode } from '../../runtime/store.js'
-
-/** What a server's error text begins with, and what it means to the runtime. Anything else is REFUSED. */
-const codes: Record<string, StoreErrorCode> = {
-  NOGROUP: 'GROUP_MISSING',
-  BOUND: 'BOUND_REACHED',
-  WRONGTYPE: 'WRONG_TYPE',
-  READONLY: 'UNAVAILABLE',
-  OOM: 'UNAVAILABLE',
-  LOADING: 'UNAVAILABLE',
-  BUSY: 'UNAVAILABLE',
-  MISCONF: 'UNAVAILABLE',
-  MASTERDOWN: 'UNAVAILABLE',
-  NOREPLICAS: 'UNAVAILABLE',
-  CLUSTERDOWN: 'UNAVAILABLE',
-  TRYAGAIN: 'UNAVAILABLE',
-  MOVED: 'UNAVAILABLE',
-  ASK: 'UNAVAILABLE',
-  NOAUTH: 'UNAUTHORIZED',
-  WRONGPASS: 'UNAUTHORIZED',
-  NOPERM: 'UNAUTHORIZED',
-}
+import { StoreError } from '../../runtime/store.js'
+import { codeOf } from '../reply-codes.js'
 
 /** The text of an error reply without what scripts add: ` script: yeoul_settle, on @user_function:64.` and the like. */
 export function replyText(error: Error): string {
@@ -35,11 +15,8 @@ export function isReply(error: unknown): error is ErrorReply {
 /** The server answered with an error: nothing happened, unless the step says otherwise. */
 export function refused(error: Error, address: string, outcome: 'none' | 'unknown' = 'none'): StoreError {
   const text = replyText(error)
-  const code = codes[/^[A-Z]+/.exec(text)?.[0] ?? ''] ?? (missing.test(text) ? 'GROUP_MISSING' : 'REFUSED')
-  return new StoreError(code, `${address} answered: ${text}`, outcome, { cause: error })
+  return new StoreError(codeOf(text), `${address} answered: ${text}`, outcome, { cause: error })
 }
-
-const missing = /^ERR (no such key|The XGROUP subcommand requires the key to exist)/
 
 /** The connection failed. `sent`: the command may have reached the server, and it writes. */
 export function broken(error: unknown, address: string, sent: boolean): StoreError {
