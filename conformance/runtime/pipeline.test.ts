@@ -1,4 +1,7 @@
 /** The runtime over real stores: publish → handle → acknowledge, retry, dead letter, redrive, take-over, drain. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ConnectTarget, connect, type Message, type Yeoul } from '../../packages/yeoul/src/index.js'
 import { hasRedis, type RunningServer, startRedis } from '../servers.js'
@@ -20,6 +23,19 @@ const places: { name: string; available: boolean; start(): Promise<Place> }[] = 
     async start() {
       const server: RunningServer = await startRedis()
       return { target: server.url, end: () => server.stop() }
+    },
+  },
+  {
+    name: 'memory:',
+    available: true,
+    start: async () => ({ target: 'memory:', end: async () => {} }),
+  },
+  {
+    name: 'file:',
+    available: true,
+    async start() {
+      const directory = await mkdtemp(path.join(tmpdir(), 'yeoul-runtime-'))
+      return { target: `file:${directory}`, end: () => rm(directory, { recursive: true }) }
     },
   },
 ]

@@ -176,7 +176,7 @@ describe('bound', () => {
   })
 
   it('R10 wait: publishes wait in order until the workers have caught up', async () => {
-    const { clock, yeoul } = await setUp()
+    const { clock, store, yeoul } = await setUp()
     const orders = yeoul.topic<number>('orders', { bound: { maxLag: 3, onFull: 'wait', wait: '1h' } })
     await orders.ensureGroup('billing')
     const published: number[] = []
@@ -185,11 +185,16 @@ describe('bound', () => {
     )
     await clock.advance(60_000)
     expect(published).toEqual([0, 1, 2])
+    // Room comes up, and somebody who has not waited wants it first.
+    const [{ entries }] = await store.readGroup(['orders'], 'billing', 'by-hand', { count: 1 })
+    await store.settle('orders', 'billing', 'by-hand', [{ id: entries[0].id, deliveries: 1 }])
+    const late = orders.publish(10).then(() => published.push(10))
     const handled: number[] = []
     await orders.worker('billing', (message) => handled.push(message.value)).start()
     await clock.until(() => handled.length === 10)
-    await publishing
-    expect(handled).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    await Promise.all([publishing, late])
+    expect(published).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(handled).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     void yeoul.close()
   })
 

@@ -358,48 +358,37 @@ describe('worker', () => {
     expect(pendingOf(world).get(id)).toMatchObject({ consumer: 'rival', deliveries: 2 })
   })
 
-  it('R4 a message that crashes its worker every time is dead-lettered, its bystanders are not', async () => {
-    const { clock, world, yeoul, orders } = await setUp()
+  it('R4 last attempts are taken over one at a time, so that a message that kills its worker takes no bystander along', async () => {
+    const { clock, world, store, yeoul, orders } = await setUp()
     const dead = seen(yeoul, 'dead-letter')
     await orders.ensureGroup('billing')
     const published = await orders.publishMany(['a', 'b', 'poison', 'c'].map((id) => ({ id })))
+    const ids = published.map(({ id }) => id)
+    await store.readGroup(['orders'], 'billing', 'crashed-1', { count: 10 })
+    for (let n = 2; n <= 4; n++) await store.claimIds('orders', 'billing', `crashed-${n}`, ids, 0)
+    const lastAttempts = () => [...pendingOf(world).values()].filter((mark) => mark.deliveries === 5).length
     const handled: string[] = []
-    // A process that holds its messages and dies as soon as the poison reaches a handler: frozen handlers, no heartbeat.
-    for (let crash = 1; crash <= 4; crash++) {
-      const doomed = await process(world, `doomed-${crash}`)
-      let crashed = false
-      const silence = () => new StoreError('CLOSED', 'the process is dead', 'none')
-      const worker = doomed.orders.worker(
-        'billing',
-        (message) => {
-          if (message.value.id === 'poison') {
-            crashed = true
-            for (const method of ['settle', 'heartbeat', 'claimIds', 'pending', 'readGroup', 'groups'] as const) {
-              doomed.store.fail(method, ...Array.from({ length: 10_000 }, silence))
-            }
-          }
-          return new Promise(() => {})
-        },
-        { attempts: 5, concurrency: 1, prefetch: 10 },
-      )
-      doomed.yeoul.on('error', () => {})
-      await worker.start()
-      await clock.advance(100_000)
-      if (!crashed) {
-        // The poison waits behind a bystander that holds the only place: this process dies too.
-        for (const method of ['settle', 'heartbeat', 'claimIds', 'pending', 'readGroup', 'groups'] as const) {
-          doomed.store.fail(method, ...Array.from({ length: 10_000 }, silence))
-        }
-      }
-    }
-    await orders
+    let killer: string | undefined
+    // This process is killed by the poison: it never says another word.
+    const doomed = await process(world, 'doomed')
+    doomed.yeoul.on('error', () => {})
+    await doomed.orders
       .worker('billing', (message) => {
-        if (message.value.id === 'poison') throw new Unrecoverable('it is the poison')
-        handled.push(message.id)
+        expect(lastAttempts()).toBe(1)
+        if (message.value.id !== 'poison') return handled.push(message.value.id)
+        killer = message.id
+        for (const method of ['settle', 'heartbeat', 'claimIds', 'pending', 'readGroup', 'groups'] as const) {
+          doomed.store.fail(method, ...Array.from({ length: 5_000 }, () => new StoreError('CLOSED', 'killed', 'none')))
+        }
+        return new Promise(() => {})
       })
       .start()
+    await clock.until(() => killer !== undefined)
+    expect(lastAttempts()).toBe(1)
+    await orders.worker('billing', (message) => handled.push(message.value.id)).start()
     await clock.until(() => dead.length === 1 && pendingOf(world).size === 0)
-    expect(handled.sort()).toEqual([published[0].id, published[1].id, published[3].id].sort())
+    expect(dead[0]).toMatchObject({ id: killer, reason: 'exhausted' })
+    expect(handled.sort()).toEqual(['a', 'b', 'c'])
   })
 
   it('R4 what was delivered too often without any outcome is dead-lettered unseen', async () => {
@@ -460,6 +449,20 @@ describe('worker', () => {
     await clock.until(() => handled.length === 3)
     expect(handled).toEqual(['a', 'b', 'c'])
     expect(recovered).toEqual([{ topic: 'orders', group: 'billing' }])
+  })
+
+  it('R14 when stream and checkpoint are gone too, nothing that came meanwhile is skipped', async () => {
+    const { clock, world, orders } = await setUp()
+    const handled: string[] = []
+    await orders.worker('billing', (message) => handled.push(message.value.id), { from: '$' }).start()
+    await orders.publish({ id: 'a' })
+    await clock.until(() => handled.length === 1)
+    await clock.advance(10_000)
+    world.streams.clear()
+    world.checkpoints.clear()
+    await orders.publish({ id: 'b' })
+    await clock.until(() => handled.length === 2)
+    expect(handled).toEqual(['a', 'b'])
   })
 
   it('R15 stopping lets handlers finish, acknowledges them, hands back the rest, and leaves the group', async () => {
