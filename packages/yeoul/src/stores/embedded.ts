@@ -1,10 +1,10 @@
 import { CommandError } from '../engine/commands/command.js'
+import { deleteFields, setFields } from '../engine/commands/hashes.js'
 import { hashAt } from '../engine/commands/values.js'
 import type { Engine } from '../engine/engine.js'
 import { EngineError } from '../engine/errors.js'
 import * as appending from '../engine/steps/append.js'
 import type { HeldDelivery, StepContext } from '../engine/steps/context.js'
-import { deleteField, setField } from '../engine/steps/context.js'
 import * as deliveries from '../engine/steps/deliveries.js'
 import { pack, wireOf } from '../engine/steps/fields.js'
 import * as groupSteps from '../engine/steps/groups.js'
@@ -332,14 +332,14 @@ export class EmbeddedStore implements StreamStore {
   }
 
   register(register: string, name: string, record: string): Promise<void> {
-    return this.change(true, (context) => {
-      setField(context, toName(registerKey(register)), toName(name), toName(record))
+    return this.change(true, ({ engine, database, now }) => {
+      setFields(engine, database, toName(registerKey(register)), [[toName(name), toName(record)]], now)
     })
   }
 
   unregister(register: string, name: string): Promise<void> {
-    return this.change(false, (context) => {
-      deleteField(context, toName(registerKey(register)), toName(name))
+    return this.change(false, ({ engine, database, now }) => {
+      deleteFields(engine, database, toName(registerKey(register)), [toName(name)], now)
     })
   }
 

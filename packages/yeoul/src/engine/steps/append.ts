@@ -1,10 +1,12 @@
 import { CommandError } from '../commands/command.js'
+import { setFields } from '../commands/hashes.js'
+import { setString } from '../commands/strings.js'
 import { hashAt, streamAt, streamOrNew, stringAt } from '../commands/values.js'
 import { applyAppend } from '../commands/xadd.js'
 import { EntryId } from '../stream/entry-id.js'
 import type { Group } from '../stream/group.js'
 import type { Stream } from '../stream/stream.js'
-import { type StepContext, setField, type WireFields } from './context.js'
+import type { StepContext, WireFields } from './context.js'
 import { extendWire } from './fields.js'
 
 export interface AppendRequest {
@@ -65,16 +67,8 @@ export function append(context: StepContext, key: string, fields: WireFields, re
     wire = extendWire(fields, '_seq', String(number))
   }
   const id = appendEntry(context, key, wire).toString()
-  if (sequence !== undefined) setField(context, sequence.counters, sequence.name, String(number))
-  if (once !== undefined) {
-    const mark = `${id} ${number}`
-    const expiry = now + once.window
-    database.set(once.mark, mark)
-    database.expireAt(once.mark, expiry)
-    engine.log?.effect(database.index, 'SET', once.mark, mark, 'PXAT', expiry)
-    engine.notify('$', 'set', database, once.mark)
-    database.touch(once.mark)
-  }
+  if (sequence !== undefined) setFields(engine, database, sequence.counters, [[sequence.name, String(number)]], now)
+  if (once !== undefined) setString(engine, database, once.mark, `${id} ${number}`, now + once.window)
   return { id, duplicate: false, sequence: number }
 }
 

@@ -1,5 +1,4 @@
 import { CommandError, type EngineState } from '../commands/command.js'
-import { hashAt, hashOrNew, sortedSetAt, sortedSetOrNew } from '../commands/values.js'
 import type { Database } from '../keyspace/database.js'
 import type { EntryId } from '../stream/entry-id.js'
 import type { Group } from '../stream/group.js'
@@ -42,44 +41,4 @@ export function owns(group: Group, consumer: string, { id, deliveries }: HeldDel
 
 export function noId(): CommandError {
   return new CommandError('ERR Invalid stream ID specified as stream command argument')
-}
-
-export function setField({ engine, database, now }: StepContext, key: string, field: string, value: string): void {
-  hashOrNew(database, key, now).set(field, value)
-  engine.log?.effect(database.index, 'HSET', key, field, value)
-  engine.notify('h', 'hset', database, key)
-  database.touch(key)
-}
-
-export function deleteField({ engine, database, now }: StepContext, key: string, field: string): boolean {
-  const hash = hashAt(database, key, now)
-  if (hash === undefined || !hash.delete(field)) return false
-  engine.log?.effect(database.index, 'HDEL', key, field)
-  engine.notify('h', 'hdel', database, key)
-  if (hash.size === 0) {
-    database.delete(key)
-    engine.notify('g', 'del', database, key)
-  }
-  database.touch(key)
-  return true
-}
-
-export function setScore({ engine, database, now }: StepContext, key: string, member: string, score: number): void {
-  sortedSetOrNew(database, key, now).set(member, score)
-  engine.log?.effect(database.index, 'ZADD', key, score, member)
-  engine.notify('z', 'zadd', database, key)
-  database.touch(key)
-}
-
-export function deleteMember({ engine, database, now }: StepContext, key: string, member: string): boolean {
-  const set = sortedSetAt(database, key, now)
-  if (set === undefined || !set.delete(member)) return false
-  engine.log?.effect(database.index, 'ZREM', key, member)
-  engine.notify('z', 'zrem', database, key)
-  if (set.size === 0) {
-    database.delete(key)
-    engine.notify('g', 'del', database, key)
-  }
-  database.touch(key)
-  return true
 }

@@ -1,9 +1,10 @@
 import { CommandError } from '../commands/command.js'
+import { deleteFields, setFields } from '../commands/hashes.js'
 import { groupAt, hashAt, streamAt, streamOrNew } from '../commands/values.js'
 import { createGroup, removeConsumer as deleteConsumer, destroyGroup, moveGroup } from '../commands/xgroup.js'
 import { EntryId } from '../stream/entry-id.js'
 import { PendingEntry } from '../stream/pending.js'
-import { deleteField, noId, type StepContext, setField } from './context.js'
+import { noId, type StepContext } from './context.js'
 
 /** Makes the group if it is missing: at its checkpoint, when it had one, but never beyond the stream's end. */
 export function ensureGroup(
@@ -39,25 +40,30 @@ export function setGroup(
   if (to === undefined) throw noId()
   const marked = hashAt(database, keys.checkpoints, now)?.has(name)
   moveGroup(engine, database, keys.key, group, to)
-  if (marked) setField(context, keys.checkpoints, name, to.toString())
+  if (marked) setFields(engine, database, keys.checkpoints, [[name, to.toString()]], now)
 }
 
 /** Removes a group and its checkpoint; false when there was no such group. */
 export function removeGroup(context: StepContext, keys: { key: string; checkpoints: string }, name: string): boolean {
   const { engine, database, now } = context
   const stream = streamAt(database, keys.key, now)
-  deleteField(context, keys.checkpoints, name)
+  deleteFields(engine, database, keys.checkpoints, [name], now)
   return stream !== undefined && destroyGroup(engine, database, keys.key, stream, name)
 }
 
 /** Remembers how far a group has handled everything; never moves back. */
-export function checkpoint(context: StepContext, checkpoints: string, group: string, id: string): boolean {
+export function checkpoint(
+  { engine, database, now }: StepContext,
+  checkpoints: string,
+  group: string,
+  id: string,
+): boolean {
   const to = EntryId.parse(id)
   if (to === undefined) throw noId()
-  const mark = hashAt(context.database, checkpoints, context.now)?.get(group)
+  const mark = hashAt(database, checkpoints, now)?.get(group)
   const known = mark === undefined ? undefined : EntryId.parse(mark)
   if (known !== undefined && known.compare(to) >= 0) return false
-  setField(context, checkpoints, group, to.toString())
+  setFields(engine, database, checkpoints, [[group, to.toString()]], now)
   return true
 }
 

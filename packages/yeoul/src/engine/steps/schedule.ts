@@ -1,8 +1,10 @@
+import { deleteFields, setFields } from '../commands/hashes.js'
+import { addMembers, removeMembers } from '../commands/sorted-sets.js'
 import { hashAt, sortedSetAt, streamAt } from '../commands/values.js'
 import { deleteEntries } from '../commands/xdel.js'
 import type { EntryId } from '../stream/entry-id.js'
 import { appendEntry } from './append.js'
-import { deleteField, deleteMember, type StepContext, setField, setScore, type WireFields } from './context.js'
+import type { StepContext, WireFields } from './context.js'
 import { unpack, wireOf } from './fields.js'
 
 /** Where what waits is kept: due times in a sorted set, packed fields in a hash, by the same name. */
@@ -16,17 +18,19 @@ export function schedule(
   context: StepContext,
   { schedule: times, scheduled, due, name, packed }: ScheduleKeys & { due: number; name: string; packed: string },
 ): void {
-  sortedSetAt(context.database, times, context.now)
-  hashAt(context.database, scheduled, context.now)
-  setScore(context, times, name, due)
-  setField(context, scheduled, name, packed)
+  const { engine, database, now } = context
+  sortedSetAt(database, times, now)
+  hashAt(database, scheduled, now)
+  addMembers(engine, database, times, [[due, name]], now)
+  setFields(engine, database, scheduled, [[name, packed]], now)
 }
 
 /** False when nothing of that name waits. */
 export function unschedule(context: StepContext, { schedule: times, scheduled }: ScheduleKeys, name: string): boolean {
-  sortedSetAt(context.database, times, context.now)
-  deleteField(context, scheduled, name)
-  return deleteMember(context, times, name)
+  const { engine, database, now } = context
+  sortedSetAt(database, times, now)
+  deleteFields(engine, database, scheduled, [name], now)
+  return removeMembers(engine, database, times, [name], now) === 1
 }
 
 /** Appends what is due, oldest first, at most `limit`. */
@@ -36,7 +40,7 @@ export function promote(
   { schedule: times, scheduled }: ScheduleKeys,
   limit: number,
 ): { promoted: number; nextDue: number | null; waiting: number } {
-  const { database, now } = context
+  const { engine, database, now } = context
   streamAt(database, key, now)
   const due: string[] = []
   let promoted = 0
@@ -51,8 +55,10 @@ export function promote(
       appendEntry(context, key, wireOf(unpack(packed)))
       promoted++
     }
-    deleteMember(context, times, name)
-    deleteField(context, scheduled, name)
+  }
+  if (due.length > 0) {
+    removeMembers(engine, database, times, due, now)
+    deleteFields(engine, database, scheduled, due, now)
   }
   const rest = sortedSetAt(database, times, now)
   let nextDue: number | null = null
