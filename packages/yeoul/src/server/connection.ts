@@ -44,6 +44,8 @@ export class Connection implements Peer, Gated {
   #running = false
   /** `proceed` is on its way. */
   #scheduled = false
+  /** Commands wait until unread replies have left. */
+  #full = false
   #reading = true
   /** Bytes of replies that wait for the log, kept by the gate. */
   waiting = 0
@@ -74,7 +76,7 @@ export class Connection implements Peer, Gated {
   /** Output appeared outside a command of this peer: it leaves at the end of the turn. */
   wake(): void {
     const { hard } = outputLimit(this.#around.engine.config, this.session)
-    if (hard > 0 && this.session.output.length > hard) return this.#cutOff()
+    if (hard > 0 && this.session.output.length > hard) this.#cutOff()
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
     this.#around.later(this)
@@ -92,6 +94,8 @@ export class Connection implements Peer, Gated {
       this.#running = false
     }
     this.#send(this.#around.gate.written !== position)
+    // What was full has left at once: nothing else will call again.
+    if (this.#full && this.waiting === 0 && !this.#socket.writableNeedDrain) this.wake()
     this.#balanceReading()
   }
 
@@ -118,6 +122,7 @@ export class Connection implements Peer, Gated {
   }
 
   destroy(): void {
+    this.#closed = true
     this.#socket.destroy()
   }
 
@@ -156,7 +161,12 @@ export class Connection implements Peer, Gated {
     let served = 0
     // Nothing is written to the socket while commands run, so what is unread there stays what it is.
     const room = OUTPUT_AHEAD - this.waiting - this.#socket.writableLength
-    while (!session.closing && session.parked === undefined && session.output.length <= room) {
+    this.#full = false
+    while (!session.closing && session.parked === undefined) {
+      if (session.output.length > room) {
+        this.#full = true
+        return
+      }
       let request = this.#postponed
       if (request === undefined) {
         try {
@@ -169,7 +179,10 @@ export class Connection implements Peer, Gated {
           if (this.#ended) session.closing = true
           return
         }
-        if (isForeign(request)) return this.destroy()
+        if (isForeign(request)) {
+          this.destroy()
+          return
+        }
       }
       if (this.#around.holds(session, request)) {
         this.#postponed ??= request.retain()
@@ -206,12 +219,11 @@ export class Connection implements Peer, Gated {
   #refuse(error: unknown): void {
     const { session } = this
     session.closing = true
-    if (!(error instanceof ProtocolError)) return this.#around.report(error)
-    if (error.text === 'client query buffer limit exceeded') {
+    if (!(error instanceof ProtocolError)) this.#around.report(error)
+    else if (error.text === 'client query buffer limit exceeded') {
       this.#around.engine.stats.queryBufferDisconnections++
-      return this.destroy()
-    }
-    session.output.error(`ERR Protocol error: ${error.text}`)
+      this.destroy()
+    } else session.output.error(`ERR Protocol error: ${error.text}`)
   }
 
   #send(wrote: boolean): void {
@@ -227,7 +239,7 @@ export class Connection implements Peer, Gated {
       } else bytes = output.take()
       if (this.#around.gate.pass(this, bytes, wrote)) this.#write(bytes)
       const { hard } = outputLimit(this.#around.engine.config, session)
-      if (hard > 0 && this.outputBytes > hard) return this.#cutOff()
+      if (hard > 0 && this.outputBytes > hard) this.#cutOff()
     }
     if (session.closing && this.waiting === 0 && !this.#closed) {
       this.#closed = true
@@ -248,11 +260,7 @@ export class Connection implements Peer, Gated {
   /** Stops receiving while commands have to wait and enough is held already. */
   #balanceReading(): void {
     const { session } = this
-    const waits =
-      session.parked !== undefined ||
-      this.#scheduled ||
-      this.#postponed !== undefined ||
-      this.outputBytes > OUTPUT_AHEAD
+    const waits = session.parked !== undefined || this.#scheduled || this.#postponed !== undefined || this.#full
     const read = !waits || this.#parser.held < (this.#around.crowded ? READ_AHEAD_CROWDED : READ_AHEAD)
     if (read === this.#reading || this.#closed) return
     this.#reading = read

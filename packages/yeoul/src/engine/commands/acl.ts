@@ -98,7 +98,10 @@ function deleteUser({ engine, request, reply, session }: Call): void {
 /** ACL GETUSER username */
 function getUser({ engine, request, reply }: Call): void {
   const user = engine.acl.users.get(request.string(2))
-  if (user === undefined) return reply.nilArray()
+  if (user === undefined) {
+    reply.nilArray()
+    return
+  }
   reply.map(6)
   reply.bulk('flags')
   reply.set(user.flags.length)
@@ -130,7 +133,10 @@ function dryRun({ engine, request, reply }: Call): void {
     throw new CommandError(`ERR wrong number of arguments for '${row.name}' command`)
   }
   const denied = engine.acl.denied(user, command, sub && row, Request.fromBuffers(args))
-  if (denied === undefined) return reply.ok()
+  if (denied === undefined) {
+    reply.ok()
+    return
+  }
   const subject =
     denied.reason === 'command'
       ? `run the '${denied.object}' command`
@@ -143,7 +149,8 @@ function log({ engine, request, reply }: Call): void {
   if (request.count > 3) throw wrongArguments('log')
   if (request.count === 3 && request.is(2, 'RESET')) {
     engine.acl.forgetDenials()
-    return reply.ok()
+    reply.ok()
+    return
   }
   const text = request.count === 3 ? request.string(2) : '10'
   if (!/^[0-9]{1,9}$/.test(text)) throw new CommandError('ERR value is not an integer or out of range')

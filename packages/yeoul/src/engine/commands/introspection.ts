@@ -45,7 +45,10 @@ function describe(reply: Reply, command: Command, parent?: Command): void {
 }
 
 function describeKeys(reply: Reply, { keys, flags }: Command): void {
-  if (keys === null) return reply.array(0)
+  if (keys === null) {
+    reply.array(0)
+    return
+  }
   reply.array(1)
   reply.map(3)
   reply.bulk('flags')
@@ -113,7 +116,10 @@ function all({ engine, reply }: Call): void {
 /** COMMAND INFO [name …] */
 function info(call: Call): void {
   const { engine, request, reply } = call
-  if (request.count === 2) return all(call)
+  if (request.count === 2) {
+    all(call)
+    return
+  }
   reply.array(request.count - 2)
   for (let i = 2; i < request.count; i++) {
     const found = find(engine.table, request.string(i))
