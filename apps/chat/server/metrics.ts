@@ -94,16 +94,20 @@ export class ChatMetrics {
         },
       })
     gauge('chat_connections', 'Browsers connected', () => this.ledger.connections)
-    gauge(
-      'chat_event_loop_delay_p99_seconds',
-      'Delay of the event loop, 99th percentile since the start',
-      () => this.loopDelay(99) / 1000,
-    )
-    gauge(
-      'chat_event_loop_delay_max_seconds',
-      'Largest delay of the event loop since the start',
-      () => this.loopDelay(100) / 1000,
-    )
+    const loop = this.#loop
+    new Gauge({
+      name: 'chat_event_loop_delay_seconds',
+      help: 'Delay of the event loop since it was last asked for',
+      labelNames: ['quantile'],
+      registers,
+      collect() {
+        const delay = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LOOP_RESOLUTION / 1e3)
+        this.set({ quantile: '0.5' }, delay(loop.percentile(50)))
+        this.set({ quantile: '0.99' }, delay(loop.percentile(99)))
+        this.set({ quantile: '1' }, delay(loop.max))
+        loop.reset()
+      },
+    })
   }
 
   recovered(result: 'complete' | 'jumped' | 'failed'): void {
@@ -128,16 +132,6 @@ export class ChatMetrics {
 
   saveLag(seconds: number): void {
     this.#saved.observe(seconds)
-  }
-
-  /** Milliseconds. */
-  loopDelay(percentile: number): number {
-    const nanoseconds = percentile === 100 ? this.#loop.max : this.#loop.percentile(percentile)
-    return Math.max(0, nanoseconds / 1e6 - LOOP_RESOLUTION)
-  }
-
-  resetLoopDelay(): void {
-    this.#loop.reset()
   }
 
   close(): void {
