@@ -9,6 +9,8 @@ import type { StreamStore } from './store.js'
 /** Runs one promoter per stream of this process, while a worker of the stream runs. */
 export class Caretaker {
   private readonly promoters = new Map<string, { promoter: Promoter; users: number }>()
+  /** The earliest due time announced and not yet past, per stream. */
+  private readonly announced = new Map<string, number>()
 
   constructor(
     private readonly store: StreamStore,
@@ -34,9 +36,15 @@ export class Caretaker {
     await kept.promoter.stop()
   }
 
-  /** Something of this stream becomes due then: tells the promoters, here and elsewhere. */
+  /**
+   * Something of this stream becomes due then: tells the promoters, here and elsewhere. What is due after something announced that
+   * still lies ahead needs no word: whoever wakes for that one learns when the next is due.
+   */
   scheduled(stream: string, due: number): void {
     this.promoters.get(stream)?.promoter.expect(due)
+    const announced = this.announced.get(stream)
+    if (announced !== undefined && announced > this.clock.now() && due >= announced) return
+    this.announced.set(stream, due)
     this.store.channels
       .publish(dueChannel(stream), String(due))
       .catch((error) => report(this, error, `announcing a delayed message of ${stream}`))

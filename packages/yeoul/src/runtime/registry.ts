@@ -54,6 +54,11 @@ export class Registry {
     }
   }
 
+  /** The server may have lost it: the next `addTopic` writes it again. */
+  forget(name: string): void {
+    this.known.delete(name)
+  }
+
   async addGroup(topic: string, group: string, since: number): Promise<void> {
     await this.store.register(GROUPS, JSON.stringify([topic, group]), JSON.stringify({ since }))
   }

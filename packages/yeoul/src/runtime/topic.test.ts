@@ -105,11 +105,19 @@ describe('publish', () => {
   })
 
   it('delays: appended when due, in the order of due times, cancellable', async () => {
-    const { clock, yeoul } = await setUp()
+    const { clock, store, yeoul } = await setUp()
     const orders = yeoul.topic<string>('orders')
     const handled: [string, number][] = []
     await orders.worker('billing', (message) => handled.push([message.value, clock.monotonic()])).start()
     await orders.publish('second', { delay: '2h' })
+    const announced = store.channels.publish
+    let announcements = 0
+    store.channels.publish = (channel, message) => {
+      announcements++
+      return announced.call(store.channels, channel, message)
+    }
+    await orders.publish('third', { delay: '150m' })
+    expect(announcements).toBe(0)
     await orders.publish('first', { at: clock.now() + 3_600_000 })
     const { id } = await orders.publish('never', { delay: '90m' })
     expect(await orders.cancel(id)).toBe(true)
@@ -118,6 +126,7 @@ describe('publish', () => {
     expect(handled).toEqual([
       ['first', 3_600_000],
       ['second', 7_200_000],
+      ['third', 9_000_000],
     ])
     void yeoul.close()
   })
@@ -437,7 +446,9 @@ describe('yeoul', () => {
     await clock.advance(1)
     await closed
     expect(workers.map((worker) => worker.state)).toEqual(['stopped', 'stopped'])
-    await expect(orders.worker('c', () => {}).start()).rejects.toMatchObject({ code: 'CLOSED' })
+    const refused = orders.worker('c', () => {})
+    await expect(refused.start()).rejects.toMatchObject({ code: 'CLOSED' })
+    expect(refused.state).toBe('idle')
     expect(clock.pending).toBe(0)
   })
 

@@ -426,6 +426,10 @@ export class Worker<T = unknown> implements WorkerControl {
   private async recoverGroup(): Promise<void> {
     await this.setting.store.ensureGroup(this.setting.stream, this.group, this.checkpointer.last ?? '0')
     this.events.emit('group-recovered', { topic: this.topic, group: this.group })
+    const { registry, clock } = this.setting
+    registry.forget(this.topic)
+    await this.setting.registerTopic()
+    await registry.addGroup(this.topic, this.group, clock.now())
   }
 
   private beat(): WorkerBeat {
@@ -443,8 +447,9 @@ export class Worker<T = unknown> implements WorkerControl {
   }
 
   private enter(state: WorkerState): void {
-    this.current = state
+    // First, because it may refuse (the process is closing).
     this.setting.onStateChange(this, state)
+    this.current = state
     this.events.emit('worker-state', { topic: this.topic, group: this.group, consumer: this.consumer, state })
   }
 }
