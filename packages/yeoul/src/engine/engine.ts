@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { AccessControl } from './acl.js'
-import { type AppendFsync, AppendOnlyFile } from './aof/log.js'
 import type { LoadProgress } from './aof/directory.js'
+import { type AppendFsync, AppendOnlyFile } from './aof/log.js'
 import { BlockedReaders } from './blocked.js'
 import { type Call, type Command, CommandError, type EngineState, type EventKind } from './commands/command.js'
 import { commands } from './commands/index.js'
-import { CommandTable, type Found } from './commands/table.js'
 import { refuseSubscriber } from './commands/pubsub.js'
+import { CommandTable, type Found } from './commands/table.js'
 import { discard } from './commands/transactions.js'
 import { memoryOf } from './commands/values.js'
 import { Config } from './config.js'
@@ -22,7 +22,7 @@ import type { Reply } from './resp/reply.js'
 import type { Request } from './resp/request.js'
 import { Session } from './session.js'
 import { SlowLog } from './slowlog.js'
-import { snapshot } from './snapshot.js'
+import { Snapshot } from './snapshot.js'
 import { Stats } from './stats.js'
 import { Streams } from './streams.js'
 
@@ -67,6 +67,7 @@ export class Engine implements EngineState {
   readonly runId = randomBytes(20).toString('hex')
   log: AppendOnlyFile | undefined
   loading = false
+  snapshot: Snapshot | undefined
   /** The typed API of this process. */
   readonly streams: Streams
 
@@ -184,8 +185,9 @@ export class Engine implements EngineState {
     const found = this.#find(session, request)
     if (found !== undefined) this.#run(session, request, found, now)
     if (silent !== 'on') {
-      if (silent === 'off' || session.replies === 'skip') output.rewind(mark)
-      if (silent === 'skip') session.replies = 'on'
+      // Judged by what holds afterwards: CLIENT REPLY ON is answered.
+      if (session.replies !== 'on') output.rewind(mark)
+      if (silent === 'skip' && session.replies === 'skip') session.replies = 'on'
     }
     this.pubsub.settle()
     this.#after(this.databases[session.database])
@@ -252,7 +254,12 @@ export class Engine implements EngineState {
 
   async rewriteLog(): Promise<void> {
     if (this.log === undefined) throw new Error('the engine is in memory: there is no log to rewrite')
-    await this.log.rewrite((sink) => snapshot(this, sink))
+    await this.log.rewrite((sink) => {
+      this.snapshot = new Snapshot(this.databases, sink, () => {
+        this.snapshot = undefined
+      })
+      return this.snapshot
+    })
   }
 
   /** The row to run, or undefined after an error was written. */
@@ -298,7 +305,11 @@ export class Engine implements EngineState {
       session.output.simple('QUEUED')
       return
     }
-    if (this.monitors.size > 0 && !found.command.flags.includes('skip_monitor') && !found.command.flags.includes('admin')) {
+    if (
+      this.monitors.size > 0 &&
+      !found.command.flags.includes('skip_monitor') &&
+      !found.command.flags.includes('admin')
+    ) {
       this.monitors.feed(session, request, now)
     }
     this.#measure(this.#call, session, request, found, now)

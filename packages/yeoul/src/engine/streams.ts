@@ -1,13 +1,6 @@
 import { intervalEnd, intervalStart } from './commands/arguments.js'
 import { CommandError, type EngineState } from './commands/command.js'
-import {
-  consumerOf,
-  deliverHistory,
-  deliverNew,
-  hasNew,
-  type Reading,
-  unlimited,
-} from './commands/deliveries.js'
+import { consumerOf, deliverHistory, deliverNew, hasNew, type Reading, unlimited } from './commands/deliveries.js'
 import type { Trim } from './commands/trimming.js'
 import { groupAt, memoryOf, streamAt, streamOrNew } from './commands/values.js'
 import { acknowledge } from './commands/xack.js'
@@ -23,7 +16,7 @@ import type { Database } from './keyspace/database.js'
 import { EntryId } from './stream/entry-id.js'
 import { PendingEntry } from './stream/pending.js'
 import type { Stream } from './stream/stream.js'
-import { Delivery, Entry, FieldWriter, type Fields, toName, toText } from './wire.js'
+import { Delivery, Entry, type Fields, FieldWriter, toName, toText } from './wire.js'
 
 export interface TrimRequest {
   /** Keep at most so many entries … */
@@ -96,12 +89,15 @@ export class Streams {
     fields: Fields,
     options: { id?: string; create?: boolean; trim?: TrimRequest } = {},
   ): string | null {
-    if (fields.length === 0 || fields.length % 2 !== 0) throw new EngineError('ERR fields are pairs of a name and a value')
+    if (fields.length === 0 || fields.length % 2 !== 0)
+      throw new EngineError('ERR fields are pairs of a name and a value')
     return this.#change(true, (now) => {
       const key = toName(stream)
       const trim = options.trim === undefined ? undefined : trimOf(options.trim)
       const target =
-        options.create === false ? streamAt(this.#database, key, now) : streamOrNew(this.#engine, this.#database, key, now)
+        options.create === false
+          ? streamAt(this.#database, key, now)
+          : streamOrNew(this.#engine, this.#database, key, now)
       if (target === undefined) return null
       const id = this.#id
       if (options.id === undefined) {
@@ -116,7 +112,18 @@ export class Streams {
       }
       const writer = this.#writer
       writer.write(fields)
-      applyAppend(this.#engine, this.#database, key, target, id, writer.bytes, 0, writer.length, fields.length / 2, trim)
+      applyAppend(
+        this.#engine,
+        this.#database,
+        key,
+        target,
+        id,
+        writer.bytes,
+        0,
+        writer.length,
+        fields.length / 2,
+        trim,
+      )
       return id.toString()
     })
   }

@@ -1,5 +1,5 @@
 import type { Cursor } from './stream/cursor.js'
-import { EntryId } from './stream/entry-id.js'
+import type { EntryId } from './stream/entry-id.js'
 
 /** Names and values in turn. Strings are taken as UTF-8. */
 export type Fields = readonly (string | Buffer)[]

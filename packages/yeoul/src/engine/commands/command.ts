@@ -13,7 +13,8 @@ import type { Request } from '../resp/request.js'
 import type { Session } from '../session.js'
 import type { SlowLog } from '../slowlog.js'
 import type { Stats } from '../stats.js'
-import type { NodeLimits } from '../stream/stream.js'
+import type { EntryId } from '../stream/entry-id.js'
+import type { NodeLimits, Stream } from '../stream/stream.js'
 
 /**
  * One row of the command table. COMMAND, COMMAND DOCS, ACL categories, arity errors, key extraction and the
@@ -78,8 +79,19 @@ export interface EngineState {
   transaction<T>(run: () => T): T
   /** A keyspace event (`xadd`, `del` …), if such are asked for. */
   notify(kind: EventKind, event: string, database: Database, key: string): void
+  /** Set while the log is being compacted. */
+  readonly snapshot: SnapshotGuard | undefined
   /** Compacts the log; rejects when there is none, or one is running. */
   rewriteLog(): Promise<void>
+}
+
+/** What a snapshot of the log's compaction must hear before it happens (snapshot.ts says why). */
+export interface SnapshotGuard {
+  /** Entries up to an ID, or the first so many, are about to be removed. */
+  beforeRemoval(stream: Stream, last: EntryId | number): void
+  /** A value is about to be renamed, copied or moved. */
+  finish(value: NonNullable<unknown>): void
+  abandon(reason: string): void
 }
 
 /** Classes of keyspace events, as in notify-keyspace-events. */

@@ -92,9 +92,7 @@ export function deliverNew(
   let counting = false
   while ((count === 0 || given < count) && cursor.next() && spend(budget, cursor)) {
     counting ||=
-      group.entriesRead !== -1 &&
-      group.lastId.compare(stream.firstId) >= 0 &&
-      !stream.hasTombstoneAfter(group.lastId)
+      group.entriesRead !== -1 && group.lastId.compare(stream.firstId) >= 0 && !stream.hasTombstoneAfter(group.lastId)
     if (counting) group.entriesRead++
     else if (stream.entriesAdded > 0) group.entriesRead = stream.estimateEntriesRead(cursor.id) ?? -1
     group.lastId.set(cursor.id)

@@ -1,7 +1,12 @@
 import type { Command } from './command.js'
 import { connectionCommands } from './connection.js'
+import { functionCommands } from './functions.js'
+import { hashCommands } from './hashes.js'
+import { keyCommands } from './keys.js'
 import { pubsubCommands } from './pubsub.js'
 import { serverCommands } from './server.js'
+import { sortedSetCommands } from './sorted-sets.js'
+import { stringCommands } from './strings.js'
 import { transactionCommands } from './transactions.js'
 import { xack } from './xack.js'
 import { xadd } from './xadd.js'
@@ -35,7 +40,12 @@ export const commands: readonly Command[] = [
   xautoclaim,
   xinfo,
   xsetid,
+  ...keyCommands,
+  ...stringCommands,
+  ...hashCommands,
+  ...sortedSetCommands,
   ...transactionCommands,
+  ...functionCommands,
   ...connectionCommands,
   ...pubsubCommands,
   ...serverCommands,

@@ -162,9 +162,7 @@ function positive(request: Request, i: number, name: string): number {
 }
 
 function noGroup(key: string, group: string): CommandError {
-  return new CommandError(
-    `NOGROUP No such key '${key}' or consumer group '${group}' in XREADGROUP with GROUP option`,
-  )
+  return new CommandError(`NOGROUP No such key '${key}' or consumer group '${group}' in XREADGROUP with GROUP option`)
 }
 
 /** Writes the reply if there is anything to give; `waited` = the command has waited and is tried again. */
@@ -310,7 +308,10 @@ function nextClaim(database: Database, plan: Plan, now: number): number {
   let next = Number.POSITIVE_INFINITY
   for (const key of plan.keys) {
     const stream = database.get(key, now)
-    const group = stream !== undefined && typeof stream === 'object' ? streamAt(database, key, now)?.groups.get(plan.group as string) : undefined
+    const group =
+      stream !== undefined && typeof stream === 'object'
+        ? streamAt(database, key, now)?.groups.get(plan.group as string)
+        : undefined
     const oldest = group?.pending.oldestDelivery() ?? null
     if (oldest !== null) next = Math.min(next, Math.max(oldest + (plan.claim as number) - now, 1))
   }

@@ -21,7 +21,13 @@ export function isReferenced(stream: Stream, id: EntryId): boolean {
 }
 
 /** Takes the ID out of every group's pending entries, whether or not the entry exists. */
-export function dropReferences(engine: EngineState, database: Database, key: string, stream: Stream, id: EntryId): void {
+export function dropReferences(
+  engine: EngineState,
+  database: Database,
+  key: string,
+  stream: Stream,
+  id: EntryId,
+): void {
   for (const group of stream.groups.values()) {
     if (group.pending.delete(id)) engine.log?.effect(database.index, 'XACK', key, group.name, id.toString())
   }

@@ -1,6 +1,6 @@
 import type { Database } from '../keyspace/database.js'
 import type { Request } from '../resp/request.js'
-import { EntryId } from '../stream/entry-id.js'
+import type { EntryId } from '../stream/entry-id.js'
 import type { Stream } from '../stream/stream.js'
 import { entryId, integer } from './arguments.js'
 import { CommandError, type EngineState } from './command.js'
@@ -129,6 +129,7 @@ export function applyTrim(engine: EngineState, database: Database, key: string, 
           return true
         }
   const options = { approximate, limit, onRemove }
+  engine.snapshot?.beforeRemoval(stream, trim.minId ?? Math.max(stream.length - (trim.maxLength as number), 0))
   const removed =
     trim.minId === undefined
       ? stream.trimByLength(trim.maxLength as number, options)

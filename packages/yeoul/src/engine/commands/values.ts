@@ -1,8 +1,8 @@
 import type { Database } from '../keyspace/database.js'
 import { Hash } from '../keyspace/hash.js'
 import { SortedSet } from '../keyspace/sorted-set.js'
-import { Stream } from '../stream/stream.js'
 import type { Group as StreamGroup } from '../stream/group.js'
+import { Stream } from '../stream/stream.js'
 import { CommandError, type EngineState, wrongType } from './command.js'
 
 /** What a key can hold. A string is a latin1 string. */
@@ -32,7 +32,12 @@ export function streamOrNew(engine: EngineState, database: Database, key: string
 }
 
 /** The group, or NOGROUP as most commands say it. */
-export function groupAt(database: Database, key: string, name: string, now: number): { stream: Stream; group: StreamGroup } {
+export function groupAt(
+  database: Database,
+  key: string,
+  name: string,
+  now: number,
+): { stream: Stream; group: StreamGroup } {
   const stream = streamAt(database, key, now)
   const group = stream?.groups.get(name)
   if (stream === undefined || group === undefined) {

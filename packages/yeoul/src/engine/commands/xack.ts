@@ -57,7 +57,8 @@ export const xack: Command = {
   keys: { first: 1, last: 1, step: 1 },
   since: '5.0.0',
   group: 'stream',
-  summary: 'Returns the number of messages that were successfully acknowledged by the consumer group member of a stream.',
+  summary:
+    'Returns the number of messages that were successfully acknowledged by the consumer group member of a stream.',
   complexity: 'O(1) for each message ID processed.',
   categories: ['write', 'stream', 'fast'],
   handler,

@@ -1,5 +1,5 @@
-import { EntryId } from '../stream/entry-id.js'
 import type { Cursor } from '../stream/cursor.js'
+import { EntryId } from '../stream/entry-id.js'
 import { integer, intervalStart } from './arguments.js'
 import { type Call, type Command, CommandError, syntaxError } from './command.js'
 import { consumerOf, type Reading, Redeliveries } from './deliveries.js'
@@ -100,7 +100,8 @@ export const xautoclaim: Command = {
   keys: { first: 1, last: 1, step: 1 },
   since: '6.2.0',
   group: 'stream',
-  summary: 'Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as consumer group member.',
+  summary:
+    'Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as consumer group member.',
   complexity: 'O(1) if COUNT is small.',
   categories: ['write', 'stream', 'fast'],
   handler,

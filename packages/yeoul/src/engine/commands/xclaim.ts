@@ -1,3 +1,4 @@
+import type { Cursor } from '../stream/cursor.js'
 import type { EntryId } from '../stream/entry-id.js'
 import { EntryId as Id } from '../stream/entry-id.js'
 import { PendingEntry } from '../stream/pending.js'
@@ -6,7 +7,6 @@ import { type Call, type Command, CommandError } from './command.js'
 import { consumerOf, logPosition, type Reading, Redeliveries } from './deliveries.js'
 import { findEntry, writeEntry, writeId } from './entries.js'
 import { groupAt } from './values.js'
-import type { Cursor } from '../stream/cursor.js'
 
 /**
  * XCLAIM key group consumer min-idle-time id [id …] [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id]
@@ -115,7 +115,8 @@ export const xclaim: Command = {
   keys: { first: 1, last: 1, step: 1 },
   since: '5.0.0',
   group: 'stream',
-  summary: 'Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a consumer group member.',
+  summary:
+    'Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a consumer group member.',
   complexity: 'O(log N) with N being the number of messages in the PEL of the consumer group.',
   categories: ['write', 'stream', 'fast'],
   handler,

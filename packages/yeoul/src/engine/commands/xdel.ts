@@ -27,6 +27,12 @@ export function deleteEntries(
   ids: readonly EntryId[],
 ): number {
   const removed: EntryId[] = []
+  if (engine.snapshot !== undefined) {
+    engine.snapshot.beforeRemoval(
+      stream,
+      ids.reduce((highest, id) => (id.compare(highest) > 0 ? id : highest)),
+    )
+  }
   for (const id of ids) if (stream.delete(id)) removed.push(id)
   if (removed.length > 0) {
     engine.log?.effect(database.index, 'XDEL', key, ...removed.map(String))

@@ -216,7 +216,7 @@ export const xgroup: Command = {
       'CREATE <key> <groupname> <id|$> [option]',
       '    Create a new consumer group. Options are:',
       '    * MKSTREAM',
-      "      Create the empty stream if it does not exist.",
+      '      Create the empty stream if it does not exist.',
       '    * ENTRIESREAD entries_read',
       "      Set the group's entries_read counter (internal use).",
       'CREATECONSUMER <key> <groupname> <consumer>',

@@ -1,8 +1,8 @@
-import type { EntryId } from '../stream/entry-id.js'
-import { byName } from '../stream/group.js'
-import type { Group } from '../stream/group.js'
-import { PendingEntry } from '../stream/pending.js'
 import type { Reply } from '../resp/reply.js'
+import type { EntryId } from '../stream/entry-id.js'
+import type { Group } from '../stream/group.js'
+import { byName } from '../stream/group.js'
+import { PendingEntry } from '../stream/pending.js'
 import { integer, intervalEnd, intervalStart } from './arguments.js'
 import { type Call, type Command, syntaxError } from './command.js'
 import { writeId } from './entries.js'
@@ -98,7 +98,8 @@ export const xpending: Command = {
   since: '5.0.0',
   group: 'stream',
   summary: "Returns the information and entries from a stream consumer group's pending entries list.",
-  complexity: 'O(N) with N being the number of elements returned, so asking for a small fixed number of entries per call is O(1).',
+  complexity:
+    'O(N) with N being the number of elements returned, so asking for a small fixed number of entries per call is O(1).',
   categories: ['read', 'stream', 'slow'],
   handler,
 }

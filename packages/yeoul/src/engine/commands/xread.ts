@@ -1,6 +1,6 @@
+import type { Request } from '../resp/request.js'
 import type { Command } from './command.js'
 import { read } from './reading.js'
-import type { Request } from '../resp/request.js'
 
 /** Keys stand behind STREAMS, as many as IDs follow them. */
 export function streamsKeys(request: Request): number[] {
@@ -20,7 +20,8 @@ export const xread: Command = {
   keys: streamsKeys,
   since: '5.0.0',
   group: 'stream',
-  summary: 'Returns messages from multiple streams with IDs greater than the ones requested. Blocks until a message is available otherwise.',
+  summary:
+    'Returns messages from multiple streams with IDs greater than the ones requested. Blocks until a message is available otherwise.',
   complexity: 'For each stream mentioned: O(N) with N being the number of elements being returned.',
   categories: ['read', 'stream', 'slow', 'blocking'],
   handler: (call) => read(call, false),

@@ -10,7 +10,8 @@ export const xreadgroup: Command = {
   keys: streamsKeys,
   since: '5.0.0',
   group: 'stream',
-  summary: 'Returns new or historical messages from a stream for a consumer in a group. Blocks until a message is available otherwise.',
+  summary:
+    'Returns new or historical messages from a stream for a consumer in a group. Blocks until a message is available otherwise.',
   complexity: 'For each stream mentioned: O(M) with M being the number of elements returned.',
   categories: ['write', 'stream', 'slow', 'blocking'],
   handler: (call) => read(call, true),

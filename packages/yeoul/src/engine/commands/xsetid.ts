@@ -16,9 +16,7 @@ function handler({ engine, database, request, reply, now }: Call): void {
     } else if (request.is(i, 'MAXDELETEDID')) {
       maxDeletedId = entryId(request, i + 1)
       if (id.compare(maxDeletedId) < 0) {
-        throw new CommandError(
-          'ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id',
-        )
+        throw new CommandError('ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id')
       }
     } else throw syntaxError()
   }
