@@ -47,7 +47,7 @@ export class EmbeddedStore implements StreamStore {
   readonly channels: Channels
   private engine: Engine | undefined
   private closing: Promise<void> | undefined
-  private readonly closed = new AbortController()
+  private readonly waits = new Set<AbortController>()
   private readonly listeners: ((event: StoreEvent) => void)[] = []
   private readonly subscriptions = new Set<() => void>()
   private readonly underWay = new Set<Promise<unknown>>()
@@ -83,7 +83,7 @@ export class EmbeddedStore implements StreamStore {
 
   close(): Promise<void> {
     this.closing ??= (async () => {
-      this.closed.abort()
+      for (const wait of this.waits) wait.abort()
       for (const end of this.subscriptions) end()
       await Promise.allSettled(this.underWay)
       if (typeof this.source === 'function') await this.engine?.close()
@@ -425,7 +425,7 @@ export class EmbeddedStore implements StreamStore {
     const end = () => ended.abort()
     if (signal?.aborted) return []
     signal?.addEventListener('abort', end, { once: true })
-    this.closed.signal.addEventListener('abort', end, { once: true })
+    this.waits.add(ended)
     try {
       const reading = read(ended.signal)
       this.underWay.add(reading)
@@ -436,7 +436,7 @@ export class EmbeddedStore implements StreamStore {
       throw this.refused(error)
     } finally {
       signal?.removeEventListener('abort', end)
-      this.closed.signal.removeEventListener('abort', end)
+      this.waits.delete(ended)
     }
   }
 

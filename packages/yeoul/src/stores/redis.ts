@@ -28,6 +28,7 @@ import type { ClientOptions } from './redis/client.js'
 import { ClusterLink } from './redis/cluster.js'
 import { isReply, refused } from './redis/errors.js'
 import { hashTag } from './redis/hash-slot.js'
+import { ascending } from './redis/held.js'
 import type { Link } from './redis/link.js'
 import { probe } from './redis/probe.js'
 import { BlockingReaders } from './redis/readers.js'
@@ -57,6 +58,8 @@ export interface RedisOptions {
 
 /** More strings than this in one entry cannot be handed to a step (Lua unpacks them). */
 const mostStrings = 7000
+/** Letters moved by one call, so that no call holds the server long. */
+const mostLetters = 100
 
 /** Redis 6.2 or newer, Valkey, a yeoul server; one server or a cluster. */
 export class RedisStore implements StreamStore {
@@ -178,7 +181,7 @@ export class RedisStore implements StreamStore {
   async trim(stream: string, options: TrimRequest): Promise<{ removed: number; unread: number; length: number }> {
     const bounded = options.maxLength !== undefined || options.minId !== undefined
     if (!bounded && !options.acknowledged) {
-      return { removed: 0, unread: 0, length: (await this.read_(stream, ['XLEN', stream])) as number }
+      return { removed: 0, unread: 0, length: (await this.ask(stream, ['XLEN', stream])) as number }
     }
     const minId = options.minId === undefined || options.minId.includes('-') ? options.minId : `${options.minId}-0`
     return this.run(groups.trim, { stream, options: { ...options, minId, force: bounded && options.force } })
@@ -194,7 +197,7 @@ export class RedisStore implements StreamStore {
   ): Promise<Entry[]> {
     const limit = count === undefined ? [] : ['COUNT', String(count)]
     const args = reverse ? ['XREVRANGE', stream, to, from, ...limit] : ['XRANGE', stream, from, to, ...limit]
-    return entriesOf(await this.read_(stream, args, true))
+    return entriesOf(await this.ask(stream, args, true))
   }
 
   read(
@@ -318,8 +321,15 @@ export class RedisStore implements StreamStore {
       checkUnpackable(fields)
     }
     const answers: (string | null)[] = []
-    for (let at = 0; at < letters.length; at += 100) {
-      answers.push(...(await this.run(schedules.redrive, { deadStream, target, letters: letters.slice(at, at + 100) })))
+    for (let at = 0; at < letters.length; at += mostLetters) {
+      try {
+        const part = letters.slice(at, at + mostLetters)
+        answers.push(...(await this.run(schedules.redrive, { deadStream, target, letters: part })))
+      } catch (error) {
+        // Letters before these have moved: which ones, only looking can tell.
+        if (at === 0 || !(error instanceof StoreError) || error.outcome === 'unknown') throw error
+        throw new StoreError(error.code, error.message, 'unknown', { cause: error })
+      }
     }
     return answers
   }
@@ -335,7 +345,7 @@ export class RedisStore implements StreamStore {
   ): Promise<PendingDelivery[]> {
     const idle = minIdle === undefined ? [] : ['IDLE', String(minIdle)]
     const of = consumer === undefined ? [] : [consumer]
-    const reply = await this.read_(stream, ['XPENDING', stream, group, ...idle, from, to, String(count), ...of])
+    const reply = await this.ask(stream, ['XPENDING', stream, group, ...idle, from, to, String(count), ...of])
     return (reply as [string, string, number, number][]).map(([id, owner, ms, deliveries]) => ({
       id,
       consumer: owner,
@@ -355,7 +365,7 @@ export class RedisStore implements StreamStore {
   }
 
   async consumers(stream: string, group: string): Promise<ConsumerInfo[]> {
-    const reply = await this.read_(stream, ['XINFO', 'CONSUMERS', stream, group])
+    const reply = await this.ask(stream, ['XINFO', 'CONSUMERS', stream, group])
     return (reply as Reply[][]).map((row) => {
       const field = (name: string) => row[row.indexOf(name) + 1]
       const inactive = row.includes('inactive') ? (field('inactive') as number) : -1
@@ -385,7 +395,7 @@ export class RedisStore implements StreamStore {
 
   async registered(register: string): Promise<Map<string, string>> {
     const key = registerKey(register)
-    const flat = (await this.read_(key, ['HGETALL', key])) as string[]
+    const flat = (await this.ask(key, ['HGETALL', key])) as string[]
     const records = new Map<string, string>()
     for (let i = 0; i < flat.length; i += 2) records.set(flat[i], flat[i + 1])
     return records
@@ -394,12 +404,12 @@ export class RedisStore implements StreamStore {
   async sequences(stream: string, names: readonly string[]): Promise<number[]> {
     if (names.length === 0) return []
     const key = sequenceKey(stream)
-    const reply = (await this.read_(key, ['HMGET', key, ...names])) as (string | null)[]
+    const reply = (await this.ask(key, ['HMGET', key, ...names])) as (string | null)[]
     return reply.map((number) => Number(number ?? 0))
   }
 
   async ping(): Promise<void> {
-    await this.read_(undefined, ['PING'])
+    await this.ask(undefined, ['PING'])
   }
 
   // How calls are sent: appends gathered before are always sent first, so that calls take effect in the order made.
@@ -414,7 +424,7 @@ export class RedisStore implements StreamStore {
     return this.link.send(key, args, { write: true })
   }
 
-  private read_(key: string | undefined, args: Argument[], binary = false): Promise<Reply> {
+  private ask(key: string | undefined, args: Argument[], binary = false): Promise<Reply> {
     this.batch.flush()
     return this.link.send(key, args, { write: false, binary })
   }
@@ -532,22 +542,6 @@ function checkUnpackable(fields: Fields): void {
       'none',
     )
   }
-}
-
-/** The steps ask for one range of ids, so these must ascend; they nearly always do. */
-function ascending(held: readonly Held[]): readonly Held[] {
-  for (let i = 1; i < held.length; i++) {
-    if (compareIds(held[i - 1].id, held[i].id) > 0) return [...held].sort((a, b) => compareIds(a.id, b.id))
-  }
-  return held
-}
-
-function compareIds(a: string, b: string): number {
-  const aDash = a.indexOf('-')
-  const bDash = b.indexOf('-')
-  if (aDash !== bDash) return aDash - bDash
-  if (a.length !== b.length && a.slice(0, aDash) === b.slice(0, bDash)) return a.length - b.length
-  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function bySlot(streams: readonly string[]): string[][] {

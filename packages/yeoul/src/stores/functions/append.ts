@@ -29,7 +29,7 @@ export const append: Step<{ stream: string; fields: Fields; options: AppendOptio
       for _, group in ipairs(groups_of(stream)) do
         local unread = group.lag
         if not unread then
-          -- The server cannot tell (entries were deleted, or the group was set to some id): count, as far as needed.
+          -- The server cannot tell (entries were deleted, or the group was set to some id): count, but not for ever.
           unread = #redis.call('XRANGE', stream, '(' .. group['last-delivered-id'], '+', 'COUNT', math.min(max_lag + 1, 10000))
         end
         if unread + group.pending >= max_lag then

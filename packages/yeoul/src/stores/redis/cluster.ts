@@ -46,7 +46,7 @@ interface ClusterNode {
  */
 export class ClusterLink implements Link {
   readonly cluster = true
-  private cluster_: RawCluster | undefined
+  private connected: RawCluster | undefined
   private readonly calls = new Set<Waiting>()
   /** When a node's connection was thrown away last. */
   private readonly renewed = new WeakMap<ClusterNode, number>()
@@ -86,10 +86,10 @@ export class ClusterLink implements Link {
     })
     cluster.on('node-error', (error: Error) => {
       failure = error
-      if (this.cluster_ && !this.isClosed) this.onEvent({ type: 'disconnected', error })
+      if (this.connected && !this.isClosed) this.onEvent({ type: 'disconnected', error })
     })
     cluster.on('node-ready', () => {
-      if (this.cluster_) this.onEvent({ type: 'connected' })
+      if (this.connected) this.onEvent({ type: 'connected' })
     })
     let expired = false
     const timer = setTimeout(() => {
@@ -105,7 +105,7 @@ export class ClusterLink implements Link {
     } finally {
       clearTimeout(timer)
     }
-    this.cluster_ = cluster
+    this.connected = cluster
     this.onEvent({ type: 'connected' })
   }
 
@@ -113,18 +113,18 @@ export class ClusterLink implements Link {
     this.isClosed = true
     if (this.calls.size > 0) await new Promise<void>((resolve) => (this.onIdle = resolve))
     clearTimeout(this.timer)
-    this.cluster_?.destroy()
-    this.cluster_ = undefined
+    this.connected?.destroy()
+    this.connected = undefined
   }
 
   send(key: string | undefined, args: readonly Argument[], sending: Sending): Promise<Reply> {
-    const cluster = this.cluster_
+    const cluster = this.connected
     if (this.isClosed || cluster === undefined) return Promise.reject(closed(this.address))
     return this.within(key, sending, () => cluster.sendCommand(key, false, args, sending.binary ? asBytes : asText))
   }
 
   async everywhere(args: readonly Argument[], sending: Sending): Promise<Reply[]> {
-    const cluster = this.cluster_
+    const cluster = this.connected
     if (this.isClosed || cluster === undefined) throw closed(this.address)
     return Promise.all(
       cluster.masters.map((node) =>
@@ -136,7 +136,7 @@ export class ClusterLink implements Link {
   }
 
   async dedicated(key: string | undefined): Promise<RawClient> {
-    const cluster = this.cluster_
+    const cluster = this.connected
     if (this.isClosed || cluster === undefined) throw closed(this.address)
     const { host, port } =
       key === undefined
@@ -205,7 +205,7 @@ export class ClusterLink implements Link {
    * the next call. A call that is older than the connection says nothing about it.
    */
   private renew(key: string, sentAt: number): void {
-    const node = this.cluster_?.slots[slotOf(key)]?.master
+    const node = this.connected?.slots[slotOf(key)]?.master
     if (node?.client === undefined || sentAt < (this.renewed.get(node) ?? 0)) return
     this.renewed.set(node, Date.now())
     const { client } = node
