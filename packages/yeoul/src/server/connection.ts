@@ -49,6 +49,8 @@ export class Connection implements Peer, Gated {
   #reading = true
   /** Bytes of replies that wait for the log, kept by the gate. */
   waiting = 0
+  /** Nothing was sent since the last sweep. */
+  #quiet = false
   /** Since when unread output has been above the soft limit, monotonic ms; 0 = it is not. */
   #softSince = 0
 
@@ -132,8 +134,18 @@ export class Connection implements Peer, Gated {
     this.session.peer = undefined
   }
 
-  /** Once a second: unread output above the soft limit for too long; `now` in monotonic ms. */
+  /** The configuration changed what a peer may send. */
+  limit(): void {
+    this.#parser.limits = parserLimits(this.#around.engine.config, !this.#limited)
+  }
+
+  /** Once a second: memory that is not needed, and unread output above the soft limit for too long; `now` in monotonic ms. */
   sweep(now: number): void {
+    if (this.#quiet) {
+      this.session.output.relax()
+      this.#parser.relax()
+    }
+    this.#quiet = true
     const { soft, seconds } = outputLimit(this.#around.engine.config, this.session)
     if (soft === 0 || this.outputBytes <= soft) this.#softSince = 0
     else if (this.#softSince === 0) this.#softSince = now
@@ -231,6 +243,7 @@ export class Connection implements Peer, Gated {
     const { output } = session
     const { length } = output
     if (length > 0) {
+      this.#quiet = false
       this.#around.engine.stats.netOutput += length
       let bytes: Buffer | string
       if (length < STRING_BELOW) {

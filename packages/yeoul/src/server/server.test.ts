@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
+import path from 'node:path'
+import tls from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Engine } from '../engine/engine.js'
 import { type ListenOptions, listen, type RespServer } from './server.js'
@@ -409,6 +413,54 @@ describe('a server with a password', () => {
     await admin.expect(['ACL', 'DELUSER', 'kim'], ':1\r\n')
     await kim.closed
   })
+})
+
+test('E3 WAITAOF answers when what was written before is on the disk', async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'yeoul-waitaof-'))
+  engine = await Engine.open({ directory, appendfsync: 'no' })
+  server = await listen(engine, { port: 0 })
+  try {
+    const wire = peer()
+    await wire.expect(['WAITAOF', '1', '0', '0'], '*2\r\n:1\r\n:0\r\n')
+    wire.socket.write(
+      Buffer.concat([encode('XADD', 's', '1-1', 'f', 'v'), encode('WAITAOF', '1', '0', '0'), encode('PING')]),
+    )
+    expect(await wire.bytes(28)).toBe('$3\r\n1-1\r\n*2\r\n:1\r\n:0\r\n+PONG\r\n')
+    expect(engine.log!.synced).toBe(engine.log!.written)
+    await wire.expect(['WAITAOF', '2', '0', '0'], '-ERR value is out of range, value must between 0 and 1\r\n')
+  } finally {
+    await stop()
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('serves TLS, and turns away peers without the demanded certificate', async ({ skip }) => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'yeoul-tls-'))
+  const [key, cert] = [path.join(directory, 'key.pem'), path.join(directory, 'cert.pem')]
+  try {
+    // biome-ignore format: one option a pair
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+      '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=yeoul'], { stdio: 'ignore' })
+  } catch {
+    skip('openssl is not installed')
+  }
+  const pair = { key: await readFile(key), cert: await readFile(cert) }
+  await start({ tls: { ...pair, ca: pair.cert, requestCert: true, rejectUnauthorized: true } })
+  try {
+    const trusted = tls.connect({ port: server.port, host: '127.0.0.1', ca: pair.cert, ...pair, servername: 'yeoul' })
+    trusted.write('PING\r\n')
+    const [answer] = await once(trusted, 'data')
+    expect(String(answer)).toBe('+PONG\r\n')
+    trusted.destroy()
+    const stranger = tls.connect({ port: server.port, host: '127.0.0.1', ca: pair.cert, servername: 'yeoul' })
+    stranger.on('error', () => {})
+    stranger.write('PING\r\n')
+    stranger.on('data', () => expect.unreachable())
+    await new Promise((resolve) => stranger.once('close', resolve))
+  } finally {
+    await stop()
+    await rm(directory, { recursive: true })
+  }
 })
 
 test('E9 without a password other machines are turned away', async ({ skip }) => {

@@ -77,6 +77,11 @@ export class RespServer implements Host, Surroundings {
     this.#options = options
     this.gate = new CommitGate(engine.log)
     this.pause.onChange = () => this.#pauseChanged()
+    for (const name of ['proto-max-bulk-len', 'client-query-buffer-limit']) {
+      engine.config.onChange(name, () => {
+        for (const connection of this.#connections.values()) connection.limit()
+      })
+    }
     // Half-open: a peer that has sent all it wants still gets every reply.
     const shared = { allowHalfOpen: true, noDelay: true }
     this.#server =

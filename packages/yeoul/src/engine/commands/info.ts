@@ -17,7 +17,7 @@ const server: Section = (engine, now) => {
     yeoul_version: YEOUL_VERSION,
     os: `${os.type()} ${os.release()} ${os.arch()}`,
     arch_bits: 64,
-    monotonic_clock: 'process.hrtime',
+    monotonic_clock: 'POSIX clock_gettime',
     multiplexing_api: 'libuv',
     process_id: process.pid,
     process_supervised: 'no',

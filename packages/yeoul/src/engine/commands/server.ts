@@ -1,11 +1,12 @@
 import { aclCommands } from './acl.js'
-import { type Call, type Command, CommandError, type Flag, notAnInteger, syntaxError } from './command.js'
+import { type Call, type Command, CommandError, type Flag, syntaxError } from './command.js'
 import { configCommands } from './config.js'
 import { help } from './help.js'
 import { infoCommands } from './info.js'
 import { introspectionCommands } from './introspection.js'
 import { latencyCommand, slowlogCommand } from './latency.js'
 import { memoryCommand } from './memory.js'
+import { waitCommands } from './wait.js'
 
 const base = {
   keys: null,
@@ -43,10 +44,9 @@ const NO_CLUSTER = 'ERR This instance has cluster support disabled'
 const NO_REPLICATION = 'ERR replication is not supported by this server'
 
 function time({ reply, now }: Call): void {
-  const micros = BigInt(Math.floor(now)) * 1000n + ((process.hrtime.bigint() / 1n) % 1000n)
   reply.array(2)
-  reply.bulk(String(micros / 1000000n))
-  reply.bulk(String(micros % 1000000n))
+  reply.bulk(String(Math.floor(now / 1000)))
+  reply.bulk(String((now % 1000) * 1000))
 }
 
 function backgroundRewrite({ engine, reply }: Call): void {
@@ -77,41 +77,6 @@ function shutdown({ engine, request, session }: Call): void {
 function monitor({ engine, session, reply }: Call): void {
   engine.monitors.add(session)
   reply.ok()
-}
-
-/** WAIT numreplicas timeout: there are no replicas, so the answer is known at once. */
-function wait({ request, reply }: Call): void {
-  if (!/^-?[0-9]{1,15}$/.test(request.string(1))) throw notAnInteger()
-  checkTimeout(request.string(2))
-  reply.integer(0)
-}
-
-/**
- * WAITAOF numlocal numreplicas timeout. Replies are held until the log's policy is fulfilled; what this session wrote
- * before is on disk when it is synced up to there.
- */
-function waitAof({ engine, request, reply }: Call): void {
-  const local = request.string(1)
-  if (local !== '0' && local !== '1') {
-    throw new CommandError(
-      /^[0-9]+$/.test(local) ? 'ERR value is out of range, value must between 0 and 1' : notAnInteger().text,
-    )
-  }
-  if (!/^[0-9]{1,9}$/.test(request.string(2))) throw notAnInteger()
-  checkTimeout(request.string(3))
-  if (local === '1' && engine.log === undefined) {
-    throw new CommandError('ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.')
-  }
-  const synced =
-    engine.log !== undefined && (engine.config.appendfsync === 'always' || engine.log.synced >= engine.log.written)
-  reply.array(2)
-  reply.integer(synced ? 1 : 0)
-  reply.integer(0)
-}
-
-function checkTimeout(text: string): void {
-  if (!/^-?[0-9]{1,15}$/.test(text)) throw new CommandError('ERR timeout is not an integer or out of range')
-  if (text[0] === '-') throw new CommandError('ERR timeout is negative')
 }
 
 const debugCommand: Command = {
@@ -261,28 +226,7 @@ export const serverCommands: readonly Command[] = [
     summary: 'Listens for all requests received by the server in real-time.',
     handler: monitor,
   },
-  {
-    ...base,
-    name: 'wait',
-    arity: 3,
-    group: 'generic',
-    flags: ['blocking'],
-    since: '3.0.0',
-    summary: 'Blocks until the asynchronous replication of all preceding write commands is completed.',
-    categories: ['slow', 'blocking', 'connection'],
-    handler: wait,
-  },
-  {
-    ...base,
-    name: 'waitaof',
-    arity: 4,
-    group: 'generic',
-    flags: ['blocking'],
-    since: '7.2.0',
-    summary: 'Blocks until all preceding write commands have been written to the append-only file.',
-    categories: ['slow', 'blocking', 'connection'],
-    handler: waitAof,
-  },
+  ...waitCommands,
   {
     ...base,
     name: 'role',

@@ -118,7 +118,7 @@ export class RequestParser {
         // Between commands: skip nothing, read the first header.
         if (this.#at >= length) {
           this.#base = this.#at
-          if (this.#owned && this.#bytes.length > KEEP) this.#release()
+          if (this.#owned && this.#bytes.length > KEEP) this.relax()
           return undefined
         }
         this.#base = this.#at
@@ -194,8 +194,9 @@ export class RequestParser {
     return -1
   }
 
-  /** Gives up memory that an unusually large command left behind. */
-  #release(): void {
+  /** Gives up memory that past commands left behind; the request handed out last is no longer valid. */
+  relax(): void {
+    if (this.held > 0) return
     this.#bytes = EMPTY
     this.#length = this.#base = this.#at = 0
     this.#owned = false

@@ -8,7 +8,7 @@ export class Reply {
   bytes: Buffer
   length = 0
 
-  constructor(size = 1024) {
+  constructor(size = SMALL) {
     this.bytes = Buffer.allocUnsafeSlow(size)
   }
 
@@ -156,6 +156,11 @@ export class Reply {
     return taken
   }
 
+  /** Gives up memory that a past reply needed. */
+  relax(): void {
+    if (this.length === 0 && this.bytes.length > SMALL) this.bytes = Buffer.allocUnsafeSlow(SMALL)
+  }
+
   reserve(size: number): void {
     const needed = this.length + size
     if (needed <= this.bytes.length) return
@@ -213,6 +218,7 @@ export function formatDouble(value: number): string {
   return text.slice(0, exponent + 2) + (digits.length < 2 ? `0${digits}` : digits)
 }
 
+const SMALL = 1024
 const OK = Buffer.from('+OK\r\n')
 const NULL = Buffer.from('_\r\n')
 const NIL = Buffer.from('$-1\r\n')
