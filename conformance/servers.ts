@@ -51,21 +51,35 @@ export function hasYeoul(): boolean {
   return false
 }
 
-/** A port nobody listens on; with `below` also usable for a cluster bus (port + 10000). */
-export async function freePort(below = 65536): Promise<number> {
+/** A port nobody listens on. */
+export async function freePort(): Promise<number> {
   for (;;) {
-    const probe = createServer()
-    probe.listen(below === 65536 ? 0 : 20000 + Math.floor(Math.random() * 30000), '127.0.0.1')
-    const listening = await Promise.race([
-      once(probe, 'listening').then(() => true),
-      once(probe, 'error').then(() => false),
-    ])
-    if (!listening) continue
-    const { port } = probe.address() as { port: number }
-    probe.close()
-    await once(probe, 'close')
-    if (port < below) return port
+    const port = await tryPort(0)
+    if (port !== undefined) return port
   }
+}
+
+/** A port that is free together with its cluster bus, port + 10000; both below those that the system gives out by itself. */
+async function freeClusterPort(): Promise<number> {
+  for (;;) {
+    const port = await tryPort(12_000 + Math.floor(Math.random() * 8000))
+    if (port !== undefined && (await tryPort(port + 10_000)) !== undefined) return port
+  }
+}
+
+/** Undefined when somebody listens on it. */
+async function tryPort(wanted: number): Promise<number | undefined> {
+  const probe = createServer()
+  const listening = new Promise<boolean>((resolve) => {
+    probe.once('listening', () => resolve(true))
+    probe.once('error', () => resolve(false))
+  })
+  probe.listen(wanted, '127.0.0.1')
+  if (!(await listening)) return undefined
+  const { port } = probe.address() as { port: number }
+  probe.close()
+  await once(probe, 'close')
+  return port
 }
 
 /** A real redis-server. Arguments come after the defaults: no persistence, quiet. */
@@ -117,7 +131,7 @@ export async function startCluster(masters = 3): Promise<RunningCluster> {
   const nodes: RunningServer[] = []
   try {
     for (let i = 0; i < masters; i++) {
-      const port = await freePort(55536)
+      const port = await freeClusterPort()
       const own = path.join(directory, String(port))
       await mkdir(own)
       const child = spawn(

@@ -8,10 +8,9 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('redis cluster', () => {
   storeSuite(async () => {
     const cluster = await startCluster()
     return {
-      name: 'cluster',
       make: () => openStore({ cluster: cluster.addresses.slice(0, 1) }),
       expected: { kind: 'redis', cluster: true },
-      features: { shared: true, slots: true },
+      features: { slots: true },
       stop: () => cluster.stop(),
     }
   }, 'three masters')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Engine } from '../../packages/yeoul/src/engine/engine.js'
+import { MemoryStorage } from '../../packages/yeoul/src/engine/io/memory-storage.js'
 import { deadStream } from '../../packages/yeoul/src/runtime/keys.js'
 import { openStore } from '../../packages/yeoul/src/stores/open.js'
 import { storeSuite } from './suite.js'
@@ -11,10 +12,9 @@ describe('embedded engine', () => {
   storeSuite(async () => {
     const engine = await Engine.open()
     return {
-      name: 'memory',
       make: () => openStore({ engine }),
       expected: { kind: 'embedded', cluster: false, durability: 'memory', warnings: [] },
-      features: { shared: true, slots: false },
+      features: { slots: false },
       stop: () => engine.close(),
     }
   }, 'memory')
@@ -23,10 +23,9 @@ describe('embedded engine', () => {
     const directory = await mkdtemp(path.join(tmpdir(), 'yeoul-store-'))
     const engine = await Engine.open({ directory })
     return {
-      name: 'file',
       make: () => openStore({ engine }),
       expected: { kind: 'embedded', cluster: false, durability: 'always', warnings: [] },
-      features: { shared: true, slots: false },
+      features: { slots: false },
       stop: async () => {
         await engine.close()
         await rm(directory, { recursive: true, force: true })
@@ -79,6 +78,38 @@ describe('embedded engine', () => {
     } finally {
       await rm(directory, { recursive: true, force: true })
     }
+  })
+
+  test('E5 a disk that refuses writes: outcome unknown, then refused; reads go on; all is well when it is back', async () => {
+    const storage = new MemoryStorage()
+    const engine = await Engine.open({ directory: '/data', storage })
+    const store = openStore({ engine })
+    await store.open()
+    const seen: string[] = []
+    let back: (() => void) | undefined
+    const recovered = new Promise<void>((resolve) => (back = resolve))
+    store.onEvent(({ type }) => {
+      seen.push(type)
+      if (type === 'connected') back?.()
+    })
+    await store.append('s', ['n', '0'])
+    storage.failNext('datasync', 'EIO', { times: 1 })
+    await expect(store.append('s', ['n', '1'])).rejects.toMatchObject({ code: 'UNAVAILABLE', outcome: 'unknown' })
+    // The log tries again by itself; meanwhile writes are refused before anything happens.
+    for (let open = false; !open; ) {
+      await store.append('s', ['n', '2']).then(
+        () => (open = true),
+        (error: unknown) => expect(error).toMatchObject({ code: 'UNAVAILABLE', retriable: true }),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await recovered
+    expect(seen).toEqual(['disconnected', 'connected'])
+    const values = (await store.range('s', '-', '+')).map(({ fields }) => String(fields[1]))
+    expect(values[0]).toBe('0')
+    expect(values.filter((n) => n === '2')).toHaveLength(1)
+    await store.close()
+    await engine.close()
   })
 
   test('E8 a directory that is in use is refused in one sentence', async () => {

@@ -7,10 +7,9 @@ describe.skipIf(!hasRedis())('real redis-server', () => {
   storeSuite(async () => {
     const server = await startRedis()
     return {
-      name: 'redis',
       make: () => openStore(server.url),
       expected: { kind: 'redis', cluster: false, durability: 'memory' },
-      features: { shared: true, slots: false },
+      features: { slots: false },
       stop: () => server.stop(),
     }
   }, 'functions')
@@ -18,10 +17,9 @@ describe.skipIf(!hasRedis())('real redis-server', () => {
   storeSuite(async () => {
     const server = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always'])
     return {
-      name: 'redis by scripts',
       make: () => openStore({ url: server.url, functions: false }),
       expected: { kind: 'redis', cluster: false, durability: 'always', warnings: [] },
-      features: { shared: true, slots: false },
+      features: { slots: false },
       stop: () => server.stop(),
     }
   }, 'scripts, as on servers without functions')

@@ -10,10 +10,9 @@ describe('yeoul server', () => {
     const engine = await Engine.open()
     const server = await listen(engine, { port: 0, host: '127.0.0.1' })
     return {
-      name: 'server',
       make: () => openStore(`redis://127.0.0.1:${server.port}`),
       expected: { kind: 'yeoul', cluster: false, durability: 'memory' },
-      features: { shared: true, slots: false },
+      features: { slots: false },
       stop: async () => {
         await server.close()
         await engine.close()
@@ -25,10 +24,9 @@ describe('yeoul server', () => {
     storeSuite(async () => {
       const server = await startYeoul(['--appendfsync', 'always'])
       return {
-        name: 'yeoul serve',
         make: () => openStore(server.url),
         expected: { kind: 'yeoul', cluster: false, durability: 'always', warnings: [] },
-        features: { shared: true, slots: false },
+        features: { slots: false },
         stop: () => server.stop(),
       }
     }, 'yeoul serve, every write synced')

@@ -47,6 +47,7 @@ export class EmbeddedStore implements StreamStore {
   readonly channels: Channels
   private engine: Engine | undefined
   private closing: Promise<void> | undefined
+  private failing = false
   private readonly waits = new Set<AbortController>()
   private readonly listeners: ((event: StoreEvent) => void)[] = []
   private readonly subscriptions = new Set<() => void>()
@@ -412,6 +413,7 @@ export class EmbeddedStore implements StreamStore {
     this.underWay.add(committed)
     try {
       await committed
+      this.recovered()
       return value
     } catch (error) {
       throw this.failed(error, 'unknown')
@@ -462,9 +464,21 @@ export class EmbeddedStore implements StreamStore {
     return error
   }
 
+  /** The log refuses writes: said once when it begins, and `connected` says when it is over. */
   private failed(error: unknown, outcome: 'none' | 'unknown'): StoreError {
     const reason = error instanceof Error ? error.message : String(error)
-    return new StoreError('UNAVAILABLE', `${this.address} cannot write its log: ${reason}`, outcome, { cause: error })
+    const failure = new StoreError('UNAVAILABLE', `${this.address} cannot write its log: ${reason}`, outcome, {
+      cause: error,
+    })
+    if (!this.failing) this.emit({ type: 'disconnected', error: failure })
+    this.failing = true
+    return failure
+  }
+
+  private recovered(): void {
+    if (!this.failing) return
+    this.failing = false
+    this.emit({ type: 'connected' })
   }
 
   private emit(event: StoreEvent): void {

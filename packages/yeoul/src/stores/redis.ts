@@ -27,11 +27,10 @@ import { RedisChannels } from './redis/channels.js'
 import type { ClientOptions } from './redis/client.js'
 import { ClusterLink } from './redis/cluster.js'
 import { isReply, refused } from './redis/errors.js'
-import { hashTag } from './redis/hash-slot.js'
 import { ascending } from './redis/held.js'
 import type { Link } from './redis/link.js'
 import { probe } from './redis/probe.js'
-import { BlockingReaders } from './redis/readers.js'
+import { entriesOf, StreamReading } from './redis/reading.js'
 import { SingleLink } from './redis/single.js'
 import { StepRunner } from './redis/steps.js'
 
@@ -66,13 +65,12 @@ export class RedisStore implements StreamStore {
   readonly address: string
   private link: Link
   private steps: StepRunner
-  private readers: BlockingReaders
+  private streams: StreamReading
   private subscriptions: RedisChannels
   private readonly client: ClientOptions
   private readonly grace: number
   private readonly batch = new AppendBatch((entries) => this.sendAppends(entries))
   private readonly listeners: ((event: StoreEvent) => void)[] = []
-  private readonly reading = new Set<AbortController>()
   private closing: Promise<void> | undefined
 
   constructor(
@@ -98,7 +96,7 @@ export class RedisStore implements StreamStore {
       ? new ClusterLink(this.address, target.nodes, this.client, this.emit)
       : new SingleLink(this.address, this.client, this.emit)
     this.steps = new StepRunner(this.link)
-    this.readers = new BlockingReaders(this.link, this.grace)
+    this.streams = new StreamReading(this.link, this.grace)
     this.subscriptions = new RedisChannels(this.link, this.client.deadline, this.emit)
   }
 
@@ -115,7 +113,7 @@ export class RedisStore implements StreamStore {
         await this.link.close()
         this.link = new ClusterLink(`${this.address} (cluster)`, this.target.nodes, this.client, this.emit)
         this.steps = new StepRunner(this.link)
-        this.readers = new BlockingReaders(this.link, this.grace)
+        this.streams = new StreamReading(this.link, this.grace)
         this.subscriptions = new RedisChannels(this.link, this.client.deadline, this.emit)
         await this.link.open()
         facts = { ...facts, cluster: true }
@@ -132,9 +130,8 @@ export class RedisStore implements StreamStore {
   close(): Promise<void> {
     this.closing ??= (async () => {
       this.batch.flush()
-      for (const read of this.reading) read.abort()
       this.subscriptions.close()
-      await this.readers.close()
+      await this.streams.close()
       await this.link.close()
     })()
     return this.closing
@@ -204,7 +201,8 @@ export class RedisStore implements StreamStore {
     after: ReadonlyMap<string, string>,
     options: { count?: number; block?: number; signal?: AbortSignal },
   ): Promise<StreamEntries[]> {
-    return this.readStreams([...after.keys()], options, false, (streams, block) => [
+    this.batch.flush()
+    return this.streams.read([...after.keys()], options, false, (streams, block) => [
       'XREAD',
       ...(options.count === undefined ? [] : ['COUNT', String(options.count)]),
       ...block,
@@ -238,7 +236,8 @@ export class RedisStore implements StreamStore {
     consumer: string,
     options: { count: number; block?: number; signal?: AbortSignal },
   ): Promise<StreamEntries[]> {
-    return this.readStreams(streams, options, true, (streams, block) => [
+    this.batch.flush()
+    return this.streams.read(streams, options, true, (streams, block) => [
       'XREADGROUP',
       'GROUP',
       group,
@@ -465,64 +464,6 @@ export class RedisStore implements StreamStore {
     )
   }
 
-  /** One call where all streams share a connection; in a cluster one per slot, side by side. */
-  private async readStreams(
-    streams: readonly string[],
-    { block, signal }: { block?: number; signal?: AbortSignal },
-    write: boolean,
-    build: (streams: readonly string[], block: string[]) => Argument[],
-  ): Promise<StreamEntries[]> {
-    if (this.closing) throw new StoreError('CLOSED', `the store at ${this.address} is closed`, 'none')
-    const slots = this.link.cluster ? bySlot(streams) : [streams]
-    if (!block) {
-      this.batch.flush()
-      const replies = await Promise.all(
-        slots.map((part) => this.link.send(part[0], build(part, []), { write, binary: true })),
-      )
-      return replies.flatMap(streamsOf)
-    }
-    if (slots.length === 1) {
-      const reply = await this.readers.read(
-        streams[0],
-        block,
-        signal,
-        (ms) => build(streams, ['BLOCK', String(ms)]),
-        write,
-      )
-      return streamsOf(reply)
-    }
-    // The first slot that has something ends the wait of the others; what they got meanwhile comes along.
-    const rest = new AbortController()
-    this.reading.add(rest)
-    const stop = () => rest.abort()
-    signal?.addEventListener('abort', stop, { once: true })
-    try {
-      const replies = await Promise.allSettled(
-        slots.map(async (part) => {
-          try {
-            const reply = await this.readers.read(
-              part[0],
-              block,
-              rest.signal,
-              (ms) => build(part, ['BLOCK', String(ms)]),
-              write,
-            )
-            return streamsOf(reply)
-          } finally {
-            stop()
-          }
-        }),
-      )
-      const found = replies.flatMap((reply) => (reply.status === 'fulfilled' ? reply.value : []))
-      const failed = replies.find((reply) => reply.status === 'rejected')
-      if (failed && found.length === 0) throw failed.reason
-      return found
-    } finally {
-      this.reading.delete(rest)
-      signal?.removeEventListener('abort', stop)
-    }
-  }
-
   private readonly emit = (event: StoreEvent): void => {
     for (const listener of this.listeners) listener(event)
   }
@@ -542,33 +483,4 @@ function checkUnpackable(fields: Fields): void {
       'none',
     )
   }
-}
-
-function bySlot(streams: readonly string[]): string[][] {
-  const slots = new Map<string, string[]>()
-  for (const stream of streams) {
-    const tag = hashTag(stream)
-    const list = slots.get(tag)
-    if (list) list.push(stream)
-    else slots.set(tag, [stream])
-  }
-  return [...slots.values()]
-}
-
-function entriesOf(reply: Reply): Entry[] {
-  const entries: Entry[] = []
-  for (const row of reply as [Buffer, Buffer[] | null][]) {
-    entries.push({ id: row[0].toString('latin1'), fields: row[1] ?? [] })
-  }
-  return entries
-}
-
-/** A flat array of stream names and their entries; null when there are none. */
-function streamsOf(reply: Reply): StreamEntries[] {
-  const found: StreamEntries[] = []
-  const list = (reply ?? []) as Reply[]
-  for (let i = 0; i < list.length; i += 2) {
-    found.push({ stream: (list[i] as Buffer).toString(), entries: entriesOf(list[i + 1]) })
-  }
-  return found
 }

@@ -27,7 +27,7 @@ export class RedisChannels implements Channels {
 
   async publish(channel: string, message: string | Buffer): Promise<number> {
     // In a cluster any node takes it; always the same one for a channel keeps its messages in order.
-    return (await this.link.send(channel, ['PUBLISH', channel, message], { write: true })) as number
+    return (await this.link.send(channel, ['PUBLISH', channel, message], { write: true, pinned: true })) as number
   }
 
   async subscribe(

@@ -120,7 +120,12 @@ export class ClusterLink implements Link {
   send(key: string | undefined, args: readonly Argument[], sending: Sending): Promise<Reply> {
     const cluster = this.connected
     if (this.isClosed || cluster === undefined) return Promise.reject(closed(this.address))
-    return this.within(key, sending, () => cluster.sendCommand(key, false, args, sending.binary ? asBytes : asText))
+    const mapping = sending.binary ? asBytes : asText
+    return this.within(key, sending, async () =>
+      sending.pinned && key !== undefined
+        ? (await cluster.getNodeClientForKey(key, false)).sendCommand(args, mapping)
+        : cluster.sendCommand(key, false, args, mapping),
+    )
   }
 
   async everywhere(args: readonly Argument[], sending: Sending): Promise<Reply[]> {

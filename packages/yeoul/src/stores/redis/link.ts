@@ -26,4 +26,6 @@ export interface Sending {
   binary?: boolean
   /** It may change something: a connection lost in the middle leaves its outcome unknown. */
   write: boolean
+  /** To the node of the key even though the command has no key (a cluster client would take any node). */
+  pinned?: boolean
 }

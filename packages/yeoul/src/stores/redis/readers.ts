@@ -108,7 +108,7 @@ export class BlockingReaders {
     try {
       // The read may not have reached the server yet when it is to be woken: ask until it has settled.
       while (this.busy.has(reader)) {
-        await this.link.send(reader.key, ['CLIENT', 'UNBLOCK', reader.id], { write: false })
+        await this.link.send(reader.key, ['CLIENT', 'UNBLOCK', reader.id], { write: false, pinned: true })
         await Promise.race([reader.settled, pause(20)])
       }
     } catch (error) {
