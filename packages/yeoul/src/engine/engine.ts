@@ -3,7 +3,7 @@ import { AccessControl } from './acl.js'
 import type { LoadProgress } from './aof/directory.js'
 import { type AppendFsync, AppendOnlyFile } from './aof/log.js'
 import { BlockedReaders } from './blocked.js'
-import { type Call, type Command, CommandError, type EngineState, type EventKind } from './commands/command.js'
+import { type Call, type Command, CommandError, type EngineState, type EventKind, shown } from './commands/command.js'
 import { commands } from './commands/index.js'
 import { refuseSubscriber } from './commands/pubsub.js'
 import { CommandTable, type Found } from './commands/table.js'
@@ -274,8 +274,8 @@ export class Engine implements EngineState {
       const name = request.string(1).toLowerCase()
       found = this.#commands.subcommand(command, name)
       if (found === undefined) {
-        const shown = request.string(1).slice(0, 128)
-        this.#refuse(session, `ERR unknown subcommand '${shown}'. Try ${command.name.toUpperCase()} HELP.`)
+        const name = shown(request.string(1)).slice(0, 128)
+        this.#refuse(session, `ERR unknown subcommand '${name}'. Try ${command.name.toUpperCase()} HELP.`)
         return undefined
       }
     }
@@ -492,9 +492,9 @@ class RunningCall implements Call {
 const SHOWN_ARGUMENTS = 128
 
 function unknownCommand(request: Request): string {
-  let shown = ''
-  for (let i = 1; i < request.count && shown.length < SHOWN_ARGUMENTS; i++) {
-    shown += `'${request.string(i).slice(0, SHOWN_ARGUMENTS - shown.length)}' `
+  let args = ''
+  for (let i = 1; i < request.count && args.length < SHOWN_ARGUMENTS; i++) {
+    args += `'${shown(request.string(i)).slice(0, SHOWN_ARGUMENTS - args.length)}' `
   }
-  return `ERR unknown command '${request.string(0).slice(0, 128)}', with args beginning with: ${shown}`
+  return `ERR unknown command '${shown(request.string(0)).slice(0, 128)}', with args beginning with: ${args}`
 }

@@ -152,6 +152,12 @@ export class CommandError {
   constructor(readonly text: string) {}
 }
 
+/** What a peer sent, as error texts show it: up to the first NUL. */
+export function shown(text: string): string {
+  const end = text.indexOf('\0')
+  return end < 0 ? text : text.slice(0, end)
+}
+
 export function syntaxError(): CommandError {
   return new CommandError('ERR syntax error')
 }

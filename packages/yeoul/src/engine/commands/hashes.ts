@@ -193,9 +193,10 @@ function repeated(size: number, count: number): number[] {
   return Array.from({ length: count }, () => Math.floor(Math.random() * size))
 }
 
-/** `count` different positions, each set of them equally likely. */
+/** `count` different positions, each set of them equally likely; all of them come in order. */
 export function distinct(size: number, count: number): number[] {
   const positions = Array.from({ length: size }, (_, i) => i)
+  if (count >= size) return positions
   for (let i = 0; i < count; i++) {
     const other = i + Math.floor(Math.random() * (size - i))
     ;[positions[i], positions[other]] = [positions[other], positions[i]]

@@ -4,7 +4,7 @@ import { Hash } from '../keyspace/hash.js'
 import { SortedSet } from '../keyspace/sorted-set.js'
 import type { Request } from '../resp/request.js'
 import { integer, parseInteger } from './arguments.js'
-import { type Call, type Command, CommandError, type EngineState, notAnInteger, syntaxError } from './command.js'
+import { type Call, type Command, CommandError, type EngineState, notAnInteger, shown, syntaxError } from './command.js'
 import { copyStream } from './copy-stream.js'
 import { help } from './help.js'
 import { row } from './rows.js'
@@ -240,14 +240,11 @@ function randomKey({ database, reply, now }: Call): void {
  */
 function expire(call: Call, unit: number, relative: boolean): void {
   const { engine, database, request, reply, now, command } = call
-  const value = integer(request, 2)
-  const time = value * unit + (relative ? now : 0)
-  const invalid = () => new CommandError(`ERR invalid expire time in '${command.name}' command`)
-  if (Math.abs(value) > Number.MAX_SAFE_INTEGER / unit || Math.abs(time) > MAX_TIME) throw invalid()
   const flags = new Set<string>()
   for (let i = 3; i < request.count; i++) {
     const word = request.string(i).toUpperCase()
-    if (!['NX', 'XX', 'GT', 'LT'].includes(word)) throw new CommandError(`ERR Unsupported option ${request.string(i)}`)
+    if (!['NX', 'XX', 'GT', 'LT'].includes(word))
+      throw new CommandError(`ERR Unsupported option ${shown(request.string(i))}`)
     flags.add(word)
   }
   if (flags.has('NX') && flags.size > 1) {
@@ -256,6 +253,7 @@ function expire(call: Call, unit: number, relative: boolean): void {
   if (flags.has('GT') && flags.has('LT')) {
     throw new CommandError('ERR GT and LT options at the same time are not compatible')
   }
+  const time = expiryTime(integer(request, 2), unit, relative, now, command.name)
   const key = request.string(1)
   if (!database.has(key, now)) {
     reply.integer(0)
@@ -277,8 +275,18 @@ function expire(call: Call, unit: number, relative: boolean): void {
   reply.integer(1)
 }
 
+const I64 = 2 ** 63
 /** Far enough for anybody, and exact as a number. */
-const MAX_TIME = 2 ** 52
+const FARTHEST = Number.MAX_SAFE_INTEGER
+
+/** When a key expires, ms since the epoch; refused where Redis' 64 bits overflow. */
+export function expiryTime(value: number, unit: number, relative: boolean, now: number, name: string): number {
+  const time = value * unit + (relative ? now : 0)
+  if ((unit > 1 && Math.abs(value * unit) >= I64) || (relative && Math.abs(time) >= I64)) {
+    throw new CommandError(`ERR invalid expire time in '${name}' command`)
+  }
+  return Math.max(Math.min(time, FARTHEST), -FARTHEST)
+}
 
 /** TTL key · PTTL key · EXPIRETIME key · PEXPIRETIME key: −2 = no such key, −1 = it does not expire. */
 function timeToLive({ database, request, reply, now }: Call, unit: number, absolute: boolean): void {
@@ -315,8 +323,12 @@ function object({ database, request, reply, now }: Call, what: 'encoding' | 'ref
     )
   }
   if (what === 'encoding') reply.bulk(encodingOf(value))
-  else reply.integer(what === 'refcount' ? 1 : 0)
+  else if (what === 'idletime') reply.integer(0)
+  else reply.integer(typeof value === 'string' && SHARED.test(value) ? 2147483647 : 1)
 }
+
+/** Redis shares the small numbers among all keys, and shows them as referred to without end. */
+const SHARED = /^(?:0|[1-9][0-9]{0,3})$/
 
 function encodingOf(value: NonNullable<unknown>): string {
   if (typeof value === 'string') {

@@ -3,7 +3,7 @@ import type { Reply } from '../resp/reply.js'
 import type { Request } from '../resp/request.js'
 import { EntryId } from '../stream/entry-id.js'
 import { entryId, integer, timeout } from './arguments.js'
-import { type Call, CommandError, type EngineState, syntaxError } from './command.js'
+import { type Call, CommandError, type EngineState, shown, syntaxError } from './command.js'
 import { type Budget, consumerOf, deliverHistory, deliverIdle, deliverNew, hasNew, spend } from './deliveries.js'
 import { writeEntry, writeId } from './entries.js'
 import { streamAt } from './values.js'
@@ -162,7 +162,9 @@ function positive(request: Request, i: number, name: string): number {
 }
 
 function noGroup(key: string, group: string): CommandError {
-  return new CommandError(`NOGROUP No such key '${key}' or consumer group '${group}' in XREADGROUP with GROUP option`)
+  return new CommandError(
+    `NOGROUP No such key '${shown(key)}' or consumer group '${shown(group)}' in XREADGROUP with GROUP option`,
+  )
 }
 
 /** Writes the reply if there is anything to give; `waited` = the command has waited and is tried again. */

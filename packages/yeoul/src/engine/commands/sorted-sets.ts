@@ -390,7 +390,7 @@ function pop(call: Call, highest: boolean): void {
   const { engine, database, request, reply, now, command } = call
   if (request.count > 3) throw new CommandError(`ERR wrong number of arguments for '${command.name}' command`)
   const given = request.count === 3
-  const limit = given ? integer(request, 2) : 1
+  const limit = given ? integer(request, 2, 'value is out of range, must be positive') : 1
   if (limit < 0) throw new CommandError('ERR value is out of range, must be positive')
   const set = setOf(call)
   const found: [string, number][] = []

@@ -3,7 +3,7 @@ import { formatDouble } from '../resp/reply.js'
 import type { Request } from '../resp/request.js'
 import { double, integer, parseDouble, parseInteger } from './arguments.js'
 import { type Call, type Command, CommandError, type EngineState, notAnInteger, syntaxError } from './command.js'
-import { deleteKey, expireAt } from './keys.js'
+import { deleteKey, expireAt, expiryTime } from './keys.js'
 import { row } from './rows.js'
 import { stringAt } from './values.js'
 
@@ -42,26 +42,29 @@ interface SetOptions {
   condition: 'nx' | 'xx' | undefined
   get: boolean
   keep: boolean
-  expiry: number | undefined
+  /** Where the expiry stands: read it by `expiryAt` when its turn has come. */
+  expiry: { at: number; unit: number; relative: boolean } | undefined
   persist: boolean
 }
 
-/** Reads an expiry as EX seconds, PX ms, EXAT unix seconds, PXAT unix ms at `i`; undefined when none stands there. */
-function expiryOption({ request, now, command }: Call, i: number): number | undefined {
+/** EX seconds, PX ms, EXAT unix seconds or PXAT unix ms at `i`; undefined when none stands there. */
+function expiryOption(request: Request, i: number): SetOptions['expiry'] {
   const kind = ['EX', 'PX', 'EXAT', 'PXAT'].find((word) => request.is(i, word))
   if (kind === undefined || i + 1 >= request.count) return undefined
-  const unit = kind.startsWith('P') ? 1 : 1000
-  return expiryAt(integer(request, i + 1), unit, !kind.endsWith('AT'), now, command.name)
+  return { at: i + 1, unit: kind.startsWith('P') ? 1 : 1000, relative: !kind.endsWith('AT') }
+}
+
+function readExpiry({ request, now, command }: Call, expiry: SetOptions['expiry']): number | undefined {
+  if (expiry === undefined) return undefined
+  return expiryAt(integer(request, expiry.at), expiry.unit, expiry.relative, now, command.name)
 }
 
 function expiryAt(value: number, unit: number, relative: boolean, now: number, name: string): number {
-  const time = value * unit + (relative ? now : 0)
-  if (value <= 0 || time > 2 ** 52) throw new CommandError(`ERR invalid expire time in '${name}' command`)
-  return time
+  if (value <= 0) throw new CommandError(`ERR invalid expire time in '${name}' command`)
+  return expiryTime(value, unit, relative, now, name)
 }
 
-function options(call: Call, from: number, allowed: readonly string[]): SetOptions {
-  const { request } = call
+function options(request: Request, from: number, allowed: readonly string[]): SetOptions {
   const found: SetOptions = { condition: undefined, get: false, keep: false, expiry: undefined, persist: false }
   const takes = (i: number, word: string) => allowed.includes(word) && request.is(i, word)
   for (let i = from; i < request.count; i++) {
@@ -72,7 +75,7 @@ function options(call: Call, from: number, allowed: readonly string[]): SetOptio
     else if (takes(i, 'KEEPTTL') && found.expiry === undefined) found.keep = true
     else if (takes(i, 'PERSIST') && found.expiry === undefined) found.persist = true
     else {
-      const expiry = untimed ? expiryOption(call, i) : undefined
+      const expiry = untimed ? expiryOption(request, i) : undefined
       if (expiry === undefined) throw syntaxError()
       found.expiry = expiry
       i++
@@ -81,13 +84,14 @@ function options(call: Call, from: number, allowed: readonly string[]): SetOptio
   return found
 }
 
+const PLAIN: SetOptions = { condition: undefined, get: false, keep: false, expiry: undefined, persist: false }
+
 /** SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL] */
 function set(call: Call): void {
   const { engine, database, request, reply, now } = call
-  const { condition, get, keep, expiry } =
-    request.count === 3
-      ? { condition: undefined, get: false, keep: false, expiry: undefined }
-      : options(call, 3, ['NX', 'XX', 'GET', 'KEEPTTL'])
+  const given = request.count === 3 ? PLAIN : options(request, 3, ['NX', 'XX', 'GET', 'KEEPTTL'])
+  const { condition, get, keep } = given
+  const expiry = readExpiry(call, given.expiry)
   const key = request.string(1)
   const before = get ? stringAt(database, key, now) : undefined
   const exists = database.has(key, now)
@@ -163,10 +167,12 @@ function getDelete(call: Call): void {
 /** GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST] */
 function getExpiring(call: Call): void {
   const { engine, database, request, now } = call
-  const { expiry, persist } = options(call, 2, ['PERSIST'])
+  const given = options(request, 2, ['PERSIST'])
+  const { persist } = given
   const key = request.string(1)
   const value = stringAt(database, key, now)
   if (value !== undefined) {
+    const expiry = readExpiry(call, given.expiry)
     if (expiry !== undefined) {
       if (expiry <= now && !engine.loading) deleteKey(engine, database, key)
       else expireAt(engine, database, key, expiry)

@@ -3,7 +3,7 @@ import { Hash } from '../keyspace/hash.js'
 import { SortedSet } from '../keyspace/sorted-set.js'
 import type { Group as StreamGroup } from '../stream/group.js'
 import { Stream } from '../stream/stream.js'
-import { CommandError, type EngineState, wrongType } from './command.js'
+import { CommandError, type EngineState, shown, wrongType } from './command.js'
 
 /** What a key can hold. A string is a latin1 string. */
 export type Value = string | Hash | SortedSet | Stream
@@ -41,7 +41,7 @@ export function groupAt(
   const stream = streamAt(database, key, now)
   const group = stream?.groups.get(name)
   if (stream === undefined || group === undefined) {
-    throw new CommandError(`NOGROUP No such key '${key}' or consumer group '${name}'`)
+    throw new CommandError(`NOGROUP No such key '${shown(key)}' or consumer group '${shown(name)}'`)
   }
   return { stream, group }
 }

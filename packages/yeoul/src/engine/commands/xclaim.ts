@@ -3,7 +3,7 @@ import type { EntryId } from '../stream/entry-id.js'
 import { EntryId as Id } from '../stream/entry-id.js'
 import { PendingEntry } from '../stream/pending.js'
 import { entryId, integer } from './arguments.js'
-import { type Call, type Command, CommandError } from './command.js'
+import { type Call, type Command, CommandError, shown } from './command.js'
 import { consumerOf, logPosition, type Reading, Redeliveries } from './deliveries.js'
 import { findEntry, writeEntry, writeId } from './entries.js'
 import { groupAt } from './values.js'
@@ -40,7 +40,7 @@ function handler({ engine, database, request, reply, now }: Call): void {
     } else if (more > 0 && request.is(i, 'RETRYCOUNT')) {
       deliveries = integer(request, ++i, 'Invalid RETRYCOUNT option argument for XCLAIM')
     } else if (more > 0 && request.is(i, 'LASTID')) lastId = entryId(request, ++i)
-    else throw new CommandError(`ERR Unrecognized XCLAIM option '${request.string(i)}'`)
+    else throw new CommandError(`ERR Unrecognized XCLAIM option '${shown(request.string(i))}'`)
   }
   const raised = lastId !== undefined && lastId.compare(group.lastId) > 0
   if (raised) group.lastId.set(lastId as EntryId)

@@ -4,7 +4,7 @@ import { EntryId } from '../stream/entry-id.js'
 import { Group } from '../stream/group.js'
 import type { Stream } from '../stream/stream.js'
 import { entryId, integer, rangeId } from './arguments.js'
-import { type Call, type Command, CommandError, type EngineState } from './command.js'
+import { type Call, type Command, CommandError, type EngineState, shown } from './command.js'
 import { consumerOf } from './deliveries.js'
 import { help } from './help.js'
 import { streamAt, streamOrNew } from './values.js'
@@ -154,7 +154,7 @@ function parseOptions(request: Request, subcommand: 'CREATE' | 'SETID'): { makeS
       if (entriesRead < -1) throw new CommandError('ERR value for ENTRIESREAD must be positive or -1')
     } else {
       throw new CommandError(
-        `ERR unknown subcommand or wrong number of arguments for '${request.string(1)}'. Try XGROUP HELP.`,
+        `ERR unknown subcommand or wrong number of arguments for '${shown(request.string(1))}'. Try XGROUP HELP.`,
       )
     }
   }
@@ -167,7 +167,8 @@ function existing({ database, request, now }: Call): { key: string; stream: Stre
   const stream = streamAt(database, key, now)
   if (stream === undefined) throw noKey()
   const group = stream.groups.get(name)
-  if (group === undefined) throw new CommandError(`NOGROUP No such consumer group '${name}' for key name '${key}'`)
+  if (group === undefined)
+    throw new CommandError(`NOGROUP No such consumer group '${shown(name)}' for key name '${shown(key)}'`)
   return { key, stream, group }
 }
 

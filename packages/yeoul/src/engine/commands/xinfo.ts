@@ -3,25 +3,27 @@ import { EntryId } from '../stream/entry-id.js'
 import type { Group } from '../stream/group.js'
 import type { Stream } from '../stream/stream.js'
 import { integer } from './arguments.js'
-import { type Call, type Command, CommandError, syntaxError } from './command.js'
+import { type Call, type Command, CommandError, shown } from './command.js'
 import { writeEntry, writeId, writeRange } from './entries.js'
 import { help } from './help.js'
 import { streamAt } from './values.js'
 
 /** XINFO STREAM key [FULL [COUNT count]] */
 function streamInfo({ database, request, reply, now }: Call): void {
+  const stream = streamAt(database, request.string(2), now)
+  if (stream === undefined) throw new CommandError('ERR no such key')
   const full = request.count > 3
   let count = 10
   if (full) {
-    if (!request.is(3, 'FULL') || (request.count !== 4 && request.count !== 6)) throw syntaxError()
-    if (request.count === 6) {
-      if (!request.is(4, 'COUNT')) throw syntaxError()
-      count = integer(request, 5)
-      if (count < 0) count = 10
+    const counted = request.count === 6
+    if (!request.is(3, 'FULL') || (counted ? !request.is(4, 'COUNT') : request.count !== 4)) {
+      throw new CommandError(
+        `ERR unknown subcommand or wrong number of arguments for '${shown(request.string(1))}'. Try XINFO HELP.`,
+      )
     }
+    if (counted) count = integer(request, 5)
+    if (count < 0) count = 10
   }
-  const stream = streamAt(database, request.string(2), now)
-  if (stream === undefined) throw new CommandError('ERR no such key')
   if (full) writeFull(reply, stream, count)
   else writeSummary(reply, stream)
 }
@@ -163,7 +165,8 @@ function consumersInfo({ database, request, reply, now }: Call): void {
   if (stream === undefined) throw new CommandError('ERR no such key')
   const name = request.string(3)
   const group = stream.groups.get(name)
-  if (group === undefined) throw new CommandError(`NOGROUP No such consumer group '${name}' for key name '${key}'`)
+  if (group === undefined)
+    throw new CommandError(`NOGROUP No such consumer group '${shown(name)}' for key name '${shown(key)}'`)
   const consumers = group.sortedConsumers()
   reply.array(consumers.length)
   for (const consumer of consumers) {
