@@ -222,7 +222,9 @@ export class User {
     for (const password of this.passwords) parts.push(`#${password}`)
     parts.push('sanitize-payload')
     if (this.keys.length > 0) parts.push(this.keyRules)
-    parts.push(this.channels.length > 0 ? this.channelRules : 'resetchannels', this.commandRules)
+    if (!this.allChannels) parts.push('resetchannels')
+    if (this.channels.length > 0) parts.push(this.channelRules)
+    parts.push(this.commandRules)
     return parts.join(' ')
   }
 

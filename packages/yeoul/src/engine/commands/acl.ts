@@ -19,7 +19,7 @@ function categories({ engine }: Call): string[] {
 /** ACL CAT [category] */
 function cat(call: Call): void {
   const { engine, request, reply } = call
-  if (request.count > 3) throw wrongArguments('cat')
+  if (request.count > 3) throw wrongArguments(request)
   if (request.count === 2) {
     const all = categories(call)
     reply.array(all.length)
@@ -99,7 +99,7 @@ function deleteUser({ engine, request, reply, session }: Call): void {
 function getUser({ engine, request, reply }: Call): void {
   const user = engine.acl.users.get(request.string(2))
   if (user === undefined) {
-    reply.nilArray()
+    reply.nil()
     return
   }
   reply.map(6)
@@ -146,7 +146,7 @@ function dryRun({ engine, request, reply }: Call): void {
 
 /** ACL LOG [count|RESET] */
 function log({ engine, request, reply }: Call): void {
-  if (request.count > 3) throw wrongArguments('log')
+  if (request.count > 3) throw wrongArguments(request)
   if (request.count === 3 && request.is(2, 'RESET')) {
     engine.acl.forgetDenials()
     reply.ok()
@@ -184,7 +184,7 @@ function log({ engine, request, reply }: Call): void {
 
 /** ACL GENPASS [bits] */
 function generatePassword({ request, reply }: Call): void {
-  if (request.count > 3) throw wrongArguments('genpass')
+  if (request.count > 3) throw wrongArguments(request)
   const text = request.count === 3 ? request.string(2) : '256'
   if (!/^-?[0-9]{1,9}$/.test(text)) throw new CommandError('ERR value is not an integer or out of range')
   const bits = Number(text)
@@ -201,8 +201,10 @@ function generatePassword({ request, reply }: Call): void {
   )
 }
 
-function wrongArguments(subcommand: string): CommandError {
-  return new CommandError(`ERR wrong number of arguments for 'acl|${subcommand}' command`)
+function wrongArguments(request: Request): CommandError {
+  return new CommandError(
+    `ERR unknown subcommand or wrong number of arguments for '${request.string(1)}'. Try ACL HELP.`,
+  )
 }
 
 const base = {
@@ -332,7 +334,8 @@ export const aclCommands: readonly Command[] = [
           handler: () => {
             throw new CommandError(
               'ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ' +
-                'ACL SETUSER command.',
+                'ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file ' +
+                'set) in order to store users in the Redis configuration.',
             )
           },
         }),

@@ -37,19 +37,22 @@ function describe(reply: Reply, command: Command, parent?: Command): void {
   reply.integer(fixed?.step ?? 0)
   reply.set(command.categories.length)
   for (const category of command.categories) reply.simple(`@${category}`)
-  reply.array(0)
+  reply.set(0)
   describeKeys(reply, command)
   const subcommands = command.subcommands ?? []
-  reply.array(subcommands.length)
+  reply.set(subcommands.length)
   for (const subcommand of subcommands) describe(reply, subcommand, command)
 }
 
-function describeKeys(reply: Reply, { keys, flags }: Command): void {
+/** Where the word STREAMS is looked for, by command. */
+const AFTER_STREAMS: Record<string, number | undefined> = { xread: 1, xreadgroup: 4 }
+
+function describeKeys(reply: Reply, { name, keys, flags }: Command): void {
   if (keys === null) {
-    reply.array(0)
+    reply.set(0)
     return
   }
-  reply.array(1)
+  reply.set(1)
   reply.map(3)
   reply.bulk('flags')
   reply.set(2)
@@ -58,6 +61,19 @@ function describeKeys(reply: Reply, { keys, flags }: Command): void {
   reply.map(2)
   reply.bulk('type')
   if (typeof keys === 'function') {
+    const streams = AFTER_STREAMS[name]
+    if (streams !== undefined) {
+      // Half of what follows the word are keys: the rest are their IDs.
+      reply.bulk('keyword')
+      reply.bulk('spec')
+      reply.map(2)
+      reply.bulk('keyword')
+      reply.bulk('STREAMS')
+      reply.bulk('startfrom')
+      reply.integer(streams)
+      describeRange(reply, -1, 1, 2)
+      return
+    }
     // Where such keys begin depends on options; COMMAND GETKEYS answers for a given request.
     reply.bulk('unknown')
     reply.bulk('spec')
@@ -75,6 +91,10 @@ function describeKeys(reply: Reply, { keys, flags }: Command): void {
   reply.map(1)
   reply.bulk('index')
   reply.integer(keys.first)
+  describeRange(reply, keys.last < 0 ? keys.last : keys.last - keys.first, keys.step, 0)
+}
+
+function describeRange(reply: Reply, last: number, step: number, limit: number): void {
   reply.bulk('find_keys')
   reply.map(2)
   reply.bulk('type')
@@ -82,11 +102,11 @@ function describeKeys(reply: Reply, { keys, flags }: Command): void {
   reply.bulk('spec')
   reply.map(3)
   reply.bulk('lastkey')
-  reply.integer(keys.last < 0 ? keys.last : keys.last - keys.first)
+  reply.integer(last)
   reply.bulk('keystep')
-  reply.integer(keys.step)
+  reply.integer(step)
   reply.bulk('limit')
-  reply.integer(0)
+  reply.integer(limit)
 }
 
 function document(reply: Reply, command: Command, parent?: Command): void {

@@ -3,11 +3,14 @@ import { help } from './help.js'
 
 /** SLOWLOG GET [count] */
 function slowlogGet({ engine, request, reply }: Call): void {
-  if (request.count > 3) throw new CommandError("ERR wrong number of arguments for 'slowlog|get' command")
+  if (request.count > 3) {
+    throw new CommandError(
+      `ERR unknown subcommand or wrong number of arguments for '${request.string(1)}'. Try SLOWLOG HELP.`,
+    )
+  }
   const text = request.count === 3 ? request.string(2) : '10'
-  if (!/^-?[0-9]{1,9}$/.test(text)) throw new CommandError('ERR value is not an integer or out of range')
-  const count = Number(text)
-  if (count < -1) throw new CommandError('ERR count should be greater than or equal to -1')
+  const count = /^(-1|[0-9]{1,9})$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isNaN(count)) throw new CommandError('ERR count should be greater than or equal to -1')
   const slow = engine.slowlog.latest(count === -1 ? engine.slowlog.length : count)
   reply.array(slow.length)
   for (const entry of slow) {

@@ -1,3 +1,4 @@
+import type { Request } from '../resp/request.js'
 import type { Session } from '../session.js'
 import { type Call, type Command, CommandError } from './command.js'
 import { help } from './help.js'
@@ -39,9 +40,6 @@ function subscribing(
   count: (session: Session) => number,
 ): (call: Call) => void {
   return (call) => {
-    if (call.session.transaction !== undefined && call.reply.protocol === 2) {
-      throw new CommandError(`ERR Command not allowed inside a transaction`)
-    }
     for (let i = 1; i < call.request.count; i++) {
       const channel = call.request.string(i)
       subscribe(call, channel)
@@ -82,7 +80,8 @@ function names({ reply }: Call, list: readonly string[]): void {
 }
 
 function counts({ request, reply }: Call, count: (channel: string) => number): void {
-  reply.map(request.count - 2)
+  // Flat in RESP3 as well.
+  reply.array((request.count - 2) * 2)
   for (let i = 2; i < request.count; i++) {
     const channel = request.string(i)
     reply.bulk(channel)
@@ -227,7 +226,7 @@ export const pubsubCommands: readonly Command[] = [
         complexity: 'O(N) where N is the number of active channels.',
         handler: (call) => {
           const { request, engine } = call
-          if (request.count > 3) throw tooMany('channels')
+          if (request.count > 3) throw tooMany(request)
           names(call, engine.pubsub.channels(request.count === 3 ? request.string(2) : undefined))
         },
       },
@@ -258,7 +257,7 @@ export const pubsubCommands: readonly Command[] = [
         complexity: 'O(N) where N is the number of active shard channels.',
         handler: (call) => {
           const { request, engine } = call
-          if (request.count > 3) throw tooMany('shardchannels')
+          if (request.count > 3) throw tooMany(request)
           names(call, engine.pubsub.shardChannels(request.count === 3 ? request.string(2) : undefined))
         },
       },
@@ -288,6 +287,8 @@ export const pubsubCommands: readonly Command[] = [
   },
 ]
 
-function tooMany(subcommand: string): CommandError {
-  return new CommandError(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try PUBSUB HELP.`)
+function tooMany(request: Request): CommandError {
+  return new CommandError(
+    `ERR unknown subcommand or wrong number of arguments for '${request.string(1)}'. Try PUBSUB HELP.`,
+  )
 }
