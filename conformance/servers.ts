@@ -199,6 +199,7 @@ async function running(
     }, 20_000)
   } catch (error) {
     await end('SIGKILL')
+    if (ownsDirectory) await rm(directory, { recursive: true, force: true })
     throw error
   }
   return {
