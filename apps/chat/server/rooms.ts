@@ -118,13 +118,9 @@ export class RoomDirectory {
     return true
   }
 
-  /** Takes a hint in; answers the room when it is new here. */
-  take(hint: Hint): Room | undefined {
-    const before = this.#rooms.size
-    let room: Room | undefined
-    if (hint.type === 'message') this.#seen((room = this.#room(hint.message.room)), hint.message)
-    else if (hint.type === 'room') room = this.#room(hint.room)
-    return this.#rooms.size > before ? room : undefined
+  take(hint: Hint): void {
+    if (hint.type === 'message') this.#seen(this.#room(hint.message.room), hint.message)
+    else if (hint.type === 'room') this.#room(hint.room)
   }
 
   #seen(room: Room, message: ChatMessage): void {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { DirectoryLocked } from 'yeoul/engine'
 import { hasPostgres, type RunningPostgres, startPostgres } from '../../../../conformance/postgres.js'
 import type { ChatMessage } from '../protocol.js'
 import { type Database, type DatabaseTarget, isUnreachable, openDatabase } from './database.js'
-import { DirectoryLocked } from './lock.js'
 import { idBefore, messagesAt, messagesBetween, saveMessages, storedPositions } from './messages.js'
 import { migrate } from './migrations.js'
 import { markSeen, notificationsOf, saveNotifications } from './notifications.js'
@@ -46,7 +46,7 @@ describe.each(KINDS)('%s', (_, available, target) => {
     let database: Database
     beforeAll(async () => {
       database = await openDatabase(await target())
-    }, 120_000)
+    }, 240_000)
     afterAll(() => database?.close())
     beforeEach(async () => {
       for (const table of ['messages', 'skipped', 'rooms', 'reads', 'notifications', 'origin'] as const) {
@@ -59,7 +59,7 @@ describe.each(KINDS)('%s', (_, available, target) => {
       expect(database.trigrams).toBe(true)
     })
 
-    it('R1: a message written again, alone or among others, is there once', async () => {
+    it('a message written again, alone or among others, is there once', async () => {
       await saveMessages(database, [message('r', 1), message('r', 2)])
       const again = await saveMessages(database, [message('r', 1), message('r', 2), message('r', 3)])
       expect(again).toEqual({ stored: { r: 3 }, refused: [] })
@@ -225,8 +225,8 @@ describe.each(KINDS)('%s', (_, available, target) => {
 })
 
 describe.skipIf(!built)('PGlite on its thread', () => {
-  it('E8: keeps others out of its directory, and everything in it', { timeout: 120_000 }, async () => {
-    const target = { directory: join(directory, 'kept') }
+  it('E8: keeps others out of its directory, and everything in it', { timeout: 240_000 }, async () => {
+    const target = { directory: join(directory, 'embedded') }
     const first = await openDatabase(target)
     await saveMessages(first, [message('r', 1)])
     await expect(openDatabase(target)).rejects.toBeInstanceOf(DirectoryLocked)

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { type Lock, lock } from './lock.js'
+import { FileStorage, type StorageLock } from 'yeoul/engine'
 import { migrate } from './migrations.js'
 import { PgliteThread } from './pglite.js'
 import type { Tables } from './tables.js'
@@ -45,10 +45,11 @@ async function openServer(url: string): Promise<Database> {
 }
 
 async function openEmbedded(directory: string | undefined): Promise<Database> {
-  let held: Lock | undefined
+  let held: StorageLock | undefined
   if (directory !== undefined) {
     await mkdir(directory, { recursive: true })
-    held = await lock(`${directory}.lock`)
+    // PGlite has no lock of its own, and two processes on one directory destroy it.
+    held = await new FileStorage().lock(`${directory}.lock`, Date.now())
   }
   try {
     const thread = await PgliteThread.open(directory === undefined ? undefined : join(directory, 'pglite'))

@@ -26,7 +26,7 @@ function setUp(fill: (from: number, to: number) => Promise<ChatMessage[]>) {
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 describe('delivery of a room', () => {
-  it('R18: hints in any order, lost or twice, are handed on in order, each once', async () => {
+  it('hints in any order, lost or twice, are handed on in order, each once', async () => {
     const hints = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 120 })
     await fc.assert(
       fc.asyncProperty(hints, fc.integer({ min: 0, max: 5 }), fc.scheduler(), async (order, begun, scheduler) => {

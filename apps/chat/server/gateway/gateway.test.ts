@@ -191,7 +191,7 @@ describe.skipIf(!hasRedis())(`gateways on one log (seed ${seed})`, () => {
     return made
   }
 
-  it('R1 R18: nothing is lost, doubled or out of order when hints are lost', { timeout: 60_000 }, async () => {
+  it('nothing is lost, doubled or out of order when hints are lost', { timeout: 60_000 }, async () => {
     const dice = random()
     const both = [await node({}, () => dice() < 0.4), await node({}, () => dice() < 0.4)]
     const all = await Promise.all(range(0, 5).map((n) => page(`u${n}`, 'lossy', both[n % 2])))
@@ -215,7 +215,7 @@ describe.skipIf(!hasRedis())(`gateways on one log (seed ${seed})`, () => {
     expect(jun.seqs).toEqual([1, 2])
   })
 
-  it('R19: a send repeated, here or at another gateway, is one message with one answer', {
+  it('a send repeated, here or at another gateway, is one message with one answer', {
     timeout: 30_000,
   }, async () => {
     const [first, second] = [await node(), await node()]
@@ -235,7 +235,7 @@ describe.skipIf(!hasRedis())(`gateways on one log (seed ${seed})`, () => {
     expect(new Set(answers.map((frame) => frame.type === 'sent' && `${frame.seq} ${frame.id}`)).size).toBe(1)
   })
 
-  it('R1 R18: reconnects in mid-traffic leave no hole and bring nothing twice', { timeout: 60_000 }, async () => {
+  it('reconnects in mid-traffic leave no hole and bring nothing twice', { timeout: 60_000 }, async () => {
     const dice = random()
     const both = [await node({}, () => dice() < 0.1), await node({}, () => dice() < 0.1)]
     const steady = await page('steady', 'moving', both[0])
@@ -258,7 +258,7 @@ describe.skipIf(!hasRedis())(`gateways on one log (seed ${seed})`, () => {
     expect(new Set(moving.shown.map(({ clientId }) => clientId)).size).toBe(total)
   })
 
-  it('R1: a gateway that ends in mid-traffic loses nothing it acknowledged', { timeout: 60_000 }, async () => {
+  it('a gateway that ends in mid-traffic loses nothing it acknowledged', { timeout: 60_000 }, async () => {
     const first = await node()
     const stays = await page('stays', 'restart', await node())
     const moves = await page('moves', 'restart', first)
@@ -275,7 +275,7 @@ describe.skipIf(!hasRedis())(`gateways on one log (seed ${seed})`, () => {
     await moves.until(() => moves.unacknowledged.size === 0)
   })
 
-  it('R18: a slow reader gets counters instead of bodies, then all of it; the others notice nothing', {
+  it('a slow reader gets counters instead of bodies, then all of it; the others notice nothing', {
     timeout: 60_000,
   }, async () => {
     const only = await node({ congestedAbove: 64 << 10, drainedBelow: 16 << 10 })

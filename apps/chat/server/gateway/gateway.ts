@@ -266,9 +266,11 @@ export class Gateway {
 
   #hinted(hint: Hint, bytes: Buffer): void {
     const { rooms } = this.#parts
-    const appeared = rooms.take(hint)
-    if (appeared) this.#changed.add(appeared.name)
+    rooms.take(hint)
     switch (hint.type) {
+      case 'room':
+        this.#changed.add(hint.room)
+        return
       case 'message':
         this.#changed.add(hint.message.room)
         this.#local.get(hint.message.room)?.delivery.offer({ message: hint.message, frame: bytes })
