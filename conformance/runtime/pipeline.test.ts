@@ -1,15 +1,19 @@
 /** The runtime over real stores: publish → handle → acknowledge, retry, dead letter, redrive, take-over, drain. */
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ConnectTarget, connect, type Message, type Yeoul } from '../../packages/yeoul/src/index.js'
-import { hasRedis, type RunningServer, startRedis } from '../servers.js'
+import { hasRedis, hasYeoul, type RunningServer, startRedis, startYeoul } from '../servers.js'
 
 interface Order {
   id: string
   total: number
 }
+
+/** ms; long enough for a machine that does much else. */
+const PATIENCE = 25_000
 
 interface Place {
   target: ConnectTarget
@@ -21,7 +25,15 @@ const places: { name: string; available: boolean; start(): Promise<Place> }[] = 
     name: 'redis-server',
     available: hasRedis(),
     async start() {
-      const server: RunningServer = await startRedis()
+      const server = await startRedis()
+      return { target: server.url, end: () => server.stop() }
+    },
+  },
+  {
+    name: 'yeoul serve',
+    available: hasYeoul(),
+    async start() {
+      const server = await startYeoul()
       return { target: server.url, end: () => server.stop() }
     },
   },
@@ -73,9 +85,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
       })
     })
   const settled = async (topic: string, group: string) => {
-    await expect
-      .poll(async () => (await yeoul.inspector.group(topic, group))?.pending, { timeout: 10_000, interval: 20 })
-      .toBe(0)
+    await expect.poll(async () => (await yeoul.inspector.group(topic, group))?.pending, { timeout: PATIENCE }).toBe(0)
   }
 
   it.runIf(available)('R1 handles every message once in a calm run, typed and with its metadata', async () => {
@@ -91,7 +101,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
       Array.from({ length: 2_000 }, (_, i) => ({ id: `o-${i}`, total: i })),
       (order) => ({ key: `customer-${order.total % 7}`, headers: { source: 'test' }, sequence: true }),
     )
-    await expect.poll(() => got.size, { timeout: 20_000 }).toBe(2_000)
+    await expect.poll(() => got.size, { timeout: PATIENCE }).toBe(2_000)
     await settled(topic, 'billing')
     const first = got.get(published[0].id)!
     expect(first).toMatchObject({
@@ -140,7 +150,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
     expect(letter.failures).toHaveLength(3)
     healthy = true
     expect(await letters.redrive({ all: true })).toEqual({ redriven: 1, missing: 0, skipped: 0, total: 1 })
-    await expect.poll(() => attempts.length).toBe(4)
+    await expect.poll(() => attempts.length, { timeout: PATIENCE }).toBe(4)
     await Promise.all([settled(topic, 'billing'), settled(topic, 'mail')])
     expect(attempts[3]).toBe(1)
     expect(mail).toEqual([id])
@@ -162,7 +172,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
     )
     await worker.start()
     const { id } = await orders.publish({ id: 'a', total: 1 })
-    await expect.poll(() => attempts.length, { timeout: 10_000 }).toBe(2)
+    await expect.poll(() => attempts.length, { timeout: PATIENCE }).toBe(2)
     expect(attempts).toEqual([
       [id, 1],
       [id, 2],
@@ -181,7 +191,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
       visibilityTimeout: 300,
     })
     await worker.start()
-    await expect.poll(() => got, { timeout: 10_000 }).toEqual([[id, 2]])
+    await expect.poll(() => got, { timeout: PATIENCE }).toEqual([[id, 2]])
     await settled(topic, 'billing')
     await worker.stop()
   })
@@ -204,7 +214,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
     const next = orders.worker('billing', (message) => got.push([message.id, message.attempt]))
     await next.start()
     await stuck.stop({ timeout: 50 })
-    await expect.poll(() => got, { timeout: 5_000 }).toEqual([[id, 1]])
+    await expect.poll(() => got, { timeout: PATIENCE }).toEqual([[id, 1]])
     await next.stop()
   })
 
@@ -220,7 +230,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
     await yeoul.store.removeGroup(topic, 'billing')
     await recovered
     await orders.publish({ id: 'b', total: 2 })
-    await expect.poll(() => got.includes('b'), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => got.includes('b'), { timeout: PATIENCE }).toBe(true)
     await worker.stop()
   })
 
@@ -252,7 +262,7 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
     const worker = orders.worker('billing', (message) => got.push(message.value))
     await worker.start()
     await settled(topic, 'billing')
-    await expect.poll(() => orders.deadLetters('billing').count(), { timeout: 10_000 }).toBe(2)
+    await expect.poll(() => orders.deadLetters('billing').count(), { timeout: PATIENCE }).toBe(2)
     expect(got).toEqual([{ id: 'plain', total: 9 }])
     await worker.stop()
   })
@@ -267,8 +277,71 @@ describe.each(places)('runtime on $name', ({ available, start }) => {
     const soon = await orders.publish({ id: 'soon', total: 2 }, { delay: 50 })
     expect(soon.due).toBeGreaterThan(0)
     expect(await orders.cancel(late.id)).toBe(true)
-    await expect.poll(() => got, { timeout: 5_000 }).toEqual(['soon'])
+    await expect.poll(() => got, { timeout: PATIENCE }).toEqual(['soon'])
     expect(await yeoul.store.scheduled(topic)).toEqual({ waiting: 0, nextDue: null })
+    await worker.stop()
+  })
+})
+
+describe('runtime on a redis-server in trouble', () => {
+  let server: RunningServer
+  let yeoul: Yeoul
+
+  beforeAll(async () => {
+    if (!hasRedis()) return
+    server = await startRedis()
+    yeoul = await connect(server.url)
+    yeoul.on('error', () => {})
+    yeoul.on('warning', () => {})
+  })
+
+  afterAll(async () => {
+    await yeoul?.close()
+    await server?.stop()
+  })
+
+  const cli = (...args: string[]) =>
+    execFileSync('redis-cli', ['-p', String(server.port), ...args], { encoding: 'utf8' })
+
+  it.runIf(hasRedis())('R13 goes on after every connection was cut, losing nothing', async () => {
+    const orders = yeoul.topic<Order>('orders')
+    const got = new Set<string>()
+    const worker = orders.worker('billing', async (message) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      got.add(message.id)
+    })
+    await worker.start()
+    const published: string[] = []
+    for (let round = 0; round < 5; round++) {
+      cli('client', 'kill', 'type', 'normal')
+      while (published.length < (round + 1) * 50) {
+        const dedupe = `o-${published.length}`
+        try {
+          published.push((await orders.publish({ id: dedupe, total: 0 }, { dedupe })).id)
+        } catch (error) {
+          expect(error).toMatchObject({ retriable: true })
+          // While there is no connection a publish is refused at once: the next turn lets it come back.
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      }
+    }
+    await expect.poll(() => got.size, { timeout: PATIENCE }).toBe(250)
+    expect([...got].sort()).toEqual(published.sort())
+    await expect.poll(() => yeoul.health().healthy, { timeout: PATIENCE }).toBe(true)
+    expect((await orders.info())?.length).toBe(250)
+    await worker.stop()
+  })
+
+  it.runIf(hasRedis())('R14 goes on after FLUSHALL, skipping nothing that is published afterwards', async () => {
+    const orders = yeoul.topic<Order>('flushed')
+    const got: string[] = []
+    const worker = orders.worker('billing', (message) => got.push(message.value.id), { from: '$' })
+    await worker.start()
+    await orders.publish({ id: 'before', total: 0 })
+    await expect.poll(() => got, { timeout: PATIENCE }).toEqual(['before'])
+    cli('flushall')
+    await orders.publish({ id: 'after', total: 0 })
+    await expect.poll(() => got, { timeout: PATIENCE }).toEqual(['before', 'after'])
     await worker.stop()
   })
 })
