@@ -101,6 +101,11 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'time passes',
     apply: (value) => (value.type === ':' && Number(value.text) > 0 ? MASKED : value),
   },
+  {
+    command: /^OBJECT$/,
+    why: 'raw or embstr tells how a string came to be, which is not kept',
+    apply: (value) => (value.type === '$' && ['raw', 'embstr', 'int'].includes(value.text) ? MASKED : value),
+  },
   { command: /^KEYS$/, why: 'the order of keys is open', apply: sorted },
   {
     command: /^SCAN$/,

@@ -139,6 +139,7 @@ const streamCommands: Words[] = [
 
 const member = pick('a', 'b', 'c', 'd', '\xff')
 const scoreBound = pick('-inf', '+inf', '0', '1', '(1', '2.5', '(2.5', 'x')
+/** Only a set whose scores are all the same has an order by name. */
 const lexBound = pick('-', '+', '[a', '(a', '[c', '(c', 'a')
 /** Scores that have few binary digits: 7.0 prints others with 17 digits, newer versions as short as possible. */
 const score = pick('0', '1', '2.5', '-1', 'inf', '-inf', '1e3', '0.125', 'nan', 'x')
@@ -233,7 +234,8 @@ const keyspaceCommands: Words[] = [
   words(pick('ZSCORE', 'ZRANK', 'ZREVRANK'), anyKey, member),
   words(pick('ZREM', 'ZMSCORE'), pick('z', 'z', 'h'), list(member)),
   words(pick('ZCOUNT', 'ZREMRANGEBYSCORE'), pick('z', 'z', 'str'), scoreBound, scoreBound),
-  words(pick('ZLEXCOUNT', 'ZREMRANGEBYLEX'), 'z', lexBound, lexBound),
+  words('ZADD', 'lex', '0', member, '0', member),
+  words(pick('ZLEXCOUNT', 'ZREMRANGEBYLEX'), 'lex', lexBound, lexBound),
   words('ZREMRANGEBYRANK', 'z', pick('0', '-1', '1'), pick('0', '1', '-2', 'x')),
   words('ZRANGE', anyKey, pick('0', '1', '-2'), pick('-1', '2', 'x'), maybe(pick('REV')), maybe(pick('WITHSCORES'))),
   words(
@@ -248,7 +250,7 @@ const keyspaceCommands: Words[] = [
   ),
   words(
     'ZRANGE',
-    'z',
+    'lex',
     lexBound,
     lexBound,
     'BYLEX',
@@ -265,7 +267,7 @@ const keyspaceCommands: Words[] = [
     maybe(pick('WITHSCORES')),
     maybe(words('LIMIT', '0', '2')),
   ),
-  words(pick('ZRANGEBYLEX', 'ZREVRANGEBYLEX'), 'z', lexBound, lexBound, maybe(words('LIMIT', '1', '2'))),
+  words(pick('ZRANGEBYLEX', 'ZREVRANGEBYLEX'), 'lex', lexBound, lexBound, maybe(words('LIMIT', '1', '2'))),
   words('ZRANGESTORE', pick('new', 'z'), 'z', pick('0', '-2'), '-1', maybe(pick('REV'))),
   words(pick('ZPOPMIN', 'ZPOPMAX'), pick('z', 'z', 'str'), maybe(count)),
   words('ZSCAN', pick('z', 'h'), '0', maybe(words('COUNT', count))),
@@ -316,7 +318,7 @@ export const finalState: readonly string[][] = [
       ['XPENDING', name, 'g'],
       ['XPENDING', name, 'g', '-', '+', '100'],
     ]),
-    ...['str', 'n', 'new', 'missing', 'h', 'z', 's'].flatMap((name) => [
+    ...['str', 'n', 'new', 'missing', 'h', 'z', 'lex', 's'].flatMap((name) => [
       ['TYPE', name],
       ['GET', name],
       ['HGETALL', name],

@@ -162,7 +162,7 @@ function move({ engine, database, request, reply, now }: Call): void {
 /** KEYS pattern */
 function keys({ database, request, reply, now }: Call): void {
   const pattern = request.string(1)
-  const found = [...database.keys].filter((key) => (pattern === '*' || glob(pattern, key)) && database.has(key, now))
+  const found = database.keys.filter((key, i) => database.expiries[i] > now && (pattern === '*' || glob(pattern, key)))
   reply.array(found.length)
   for (const key of found) reply.bulk(key)
 }

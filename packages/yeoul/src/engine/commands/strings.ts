@@ -99,26 +99,13 @@ function set(call: Call): void {
   if (!refused) {
     const value = request.string(2)
     if (keep && exists) replace(engine, database, key, value, 'set')
-    else setUntilExpired(engine, database, key, value, expiry, now)
+    else setString(engine, database, key, value, expiry)
   }
   if (get) {
     if (before === undefined) reply.nil()
     else reply.bulk(before)
   } else if (refused) reply.nil()
   else reply.ok()
-}
-
-/** An expiry that has passed removes the key. */
-function setUntilExpired(
-  engine: EngineState,
-  database: Database,
-  key: string,
-  value: string,
-  expiry: number | undefined,
-  now: number,
-): void {
-  if (expiry !== undefined && expiry <= now && !engine.loading) deleteKey(engine, database, key)
-  else setString(engine, database, key, value, expiry)
 }
 
 /** SETEX key seconds value · PSETEX key ms value */

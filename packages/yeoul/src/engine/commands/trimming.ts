@@ -83,10 +83,12 @@ export class TrimOptionsParser {
       if (this.#limit) {
         throw new CommandError('ERR syntax error, LIMIT cannot be used without specifying a trimming strategy')
       }
+      // As in Redis, a limit of 0 counts as none here and as one below.
+      if (this.#limit !== undefined) throw withoutTilde()
       return undefined
     }
     if (this.#limit !== undefined && !this.#approximate) {
-      throw new CommandError('ERR syntax error, LIMIT cannot be used without the special ~ option')
+      throw withoutTilde()
     }
     return {
       maxLength: this.#maxLength,
@@ -96,6 +98,10 @@ export class TrimOptionsParser {
       references: this.references,
     }
   }
+}
+
+function withoutTilde(): CommandError {
+  return new CommandError('ERR syntax error, LIMIT cannot be used without the special ~ option')
 }
 
 export function referencesOption(request: Request, i: number): References | undefined {
