@@ -19,6 +19,7 @@ export function GroupChart({ topic, group, samples }: { topic: string; group: st
     const numbers = new Intl.NumberFormat(language, { notation: 'compact' })
     const times = new Intl.DateTimeFormat(language, { hour: 'numeric', minute: '2-digit', second: '2-digit' })
     const axis = {
+      font: `12px ${getComputedStyle(element).fontFamily}`,
       stroke: () => colour('--chart-ink'),
       grid: { stroke: () => colour('--chart-line'), width: 1 },
       ticks: { show: false },

@@ -312,6 +312,18 @@ describe('chat', () => {
     chat.stop()
   })
 
+  test('notifications that cannot be had yet are asked for again', async () => {
+    const { chat, accept, http } = page()
+    http.notifications.mockRejectedValueOnce(new RequestFailed(503, 'the database is starting'))
+    chat.start()
+    accept([])
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(http.notifications).toHaveBeenCalledTimes(1)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(http.notifications).toHaveBeenCalledTimes(2)
+    chat.stop()
+  })
+
   test('a mention is counted once however often it comes', () => {
     const { chat, accept } = page()
     chat.start()

@@ -21,6 +21,7 @@ const CATCH_UP_PATIENCE = 4_000
 /** A send without an answer goes out again after so long; its client id keeps it one message. */
 const SEND_PATIENCE = 8_000
 const TYPING_EVERY = 2_500
+const NOTIFICATIONS_RETRY = 5_000
 
 /**
  * The page's state and everything that changes it: one connection, the rooms, what waits to be sent, notifications. No DOM;
@@ -53,6 +54,8 @@ export class Chat {
   #typedAt = 0
   #current: string | null = null
   #log = ''
+  /** When to ask for the list again after it could not be had; 0 = nothing to ask for. */
+  #notificationsDue = 0
 
   constructor(options: ChatOptions) {
     this.#options = options
@@ -421,13 +424,15 @@ export class Chat {
   }
 
   async #loadNotifications(): Promise<void> {
+    this.#notificationsDue = 0
     try {
       const { notifications, unseen } = await this.#options.http.notifications(this.user)
       this.notifications = notifications
       this.unseen = unseen
       this.#changed()
     } catch {
-      // The bell shows what arrives live; the list is asked for again with the next welcome.
+      // The database may still be starting; the bell shows meanwhile what arrives live.
+      this.#notificationsDue = this.#now() + NOTIFICATIONS_RETRY
     }
   }
 
@@ -438,6 +443,7 @@ export class Chat {
       changed = room.expire(now) || changed
       this.#fillHoles(room)
     }
+    if (this.#notificationsDue > 0 && now >= this.#notificationsDue) void this.#loadNotifications()
     let overdue = false
     for (const [clientId, at] of this.#sentAt) {
       if (now - at < SEND_PATIENCE) continue

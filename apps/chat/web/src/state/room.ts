@@ -54,6 +54,11 @@ export class Room {
     return added
   }
 
+  /** A summary counts everybody but may be older than the positions that came since. */
+  get memberCount(): number {
+    return Math.max(this.members, this.reads.size)
+  }
+
   readUpTo(seq: number): boolean {
     if (seq <= this.read) return false
     this.read = seq

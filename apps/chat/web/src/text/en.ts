@@ -81,8 +81,7 @@ export const en = {
   'connection.connecting': 'Connecting…',
   'connection.connected': 'Connected',
   'connection.reconnecting': 'Reconnecting in {n} s',
-  'connection.waiting':
-    '{n, plural, =0 {Offline} one {Offline – # message waiting} other {Offline – # messages waiting}}',
+  'connection.waiting': '{n, plural, =0 {Offline} other {Offline – # waiting}}',
   'connection.catchingUp': 'Catching up {n}',
   'connection.retry': 'Try now',
   'connection.banner': 'No connection. You can read and write; messages go out by themselves later.',

@@ -84,7 +84,7 @@ export const ko: Strings = {
   'connection.connecting': '연결하는 중…',
   'connection.connected': '연결됨',
   'connection.reconnecting': '{n}초 후 다시 연결',
-  'connection.waiting': '{n, plural, =0 {오프라인} other {오프라인 – 메시지 #개 대기}}',
+  'connection.waiting': '{n, plural, =0 {오프라인} other {오프라인 – #개 대기}}',
   'connection.catchingUp': '따라잡는 중 {n}',
   'connection.retry': '지금 연결',
   'connection.banner': '연결이 끊겼습니다. 읽고 쓸 수 있으며, 메시지는 나중에 저절로 전송됩니다.',

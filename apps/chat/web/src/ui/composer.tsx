@@ -113,11 +113,6 @@ export function Composer({ chat, room }: { chat: Chat; room: Room }) {
             if (value !== '') chat.typing(room)
           }}
         />
-        {length >= WARN_AT && (
-          <span class={over ? 'counter bad' : 'counter muted'} role="status">
-            {t('composer.left', { n: length, max: MAX_TEXT })}
-          </span>
-        )}
         <button
           type="submit"
           class="send"
@@ -128,9 +123,16 @@ export function Composer({ chat, room }: { chat: Chat; room: Room }) {
           {countdown > 0 ? <span>{t('composer.limited', { n: countdown })}</span> : <Icon name="send" />}
         </button>
       </div>
-      <p class="composer-hint muted" aria-hidden="true">
-        {t('composer.hint')}
-      </p>
+      <div class="composer-foot">
+        <span class="composer-hint muted" aria-hidden="true">
+          {t('composer.hint')}
+        </span>
+        {length >= WARN_AT && (
+          <span class={over ? 'counter bad' : 'counter muted'} role="status">
+            {t('composer.left', { n: length, max: MAX_TEXT })}
+          </span>
+        )}
+      </div>
     </form>
   )
 }

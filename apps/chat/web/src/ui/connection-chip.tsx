@@ -32,7 +32,7 @@ export function ConnectionChip({ chat }: { chat: Chat }) {
   return (
     <button
       type="button"
-      class={`connection ${kind}`}
+      class={`connection ${kind} ${link.state === 'waiting' ? 'long' : ''}`}
       data-testid="connection"
       data-state={state}
       title={link.state === 'waiting' ? t('connection.retry') : more}

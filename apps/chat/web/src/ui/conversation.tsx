@@ -20,7 +20,7 @@ export interface ConversationProps {
 
 export function Conversation({ chat, room, panel, target, onPanel, onBack }: ConversationProps) {
   const { t } = useText()
-  const facts = [t('room.members', { n: room.members })]
+  const facts = [t('room.members', { n: room.memberCount })]
   if (room.online.length > 0) facts.push(t('room.online', { n: room.online.length }))
   return (
     <main class="conversation" aria-label={room.name}>

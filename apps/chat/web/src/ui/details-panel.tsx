@@ -20,7 +20,7 @@ export function DetailsPanel({ chat, room, onClose }: { chat: Chat; room: Room; 
     <PanelFrame title={t('room.details')} closeLabel={t('details.close')} onClose={onClose}>
       <section class="pad">
         <h3 class="list-heading">
-          {t('details.members')} <span class="muted">{room.members}</span>
+          {t('details.members')} <span class="muted">{room.memberCount}</span>
         </h3>
         <ul class="member-list">
           {names.map((name) => {

@@ -76,21 +76,12 @@ export function RoomsPane({ chat, settings, onOpen, onKeys, onLeave }: RoomsPane
         {list(t('rooms.mine'), joined)}
         {list(t('rooms.others'), others)}
       </div>
-      <NewRoom chat={chat} onOpen={onOpen} />
+      <NewRoom chat={chat} onOpen={onOpen} onKeys={onKeys} />
       <footer class="rooms-footer">
         <button type="button" class="account" title={t('settings.leave')} onClick={onLeave}>
           <Avatar name={chat.user} size={28} online={chat.link.state === 'open'} />
           <span class="ellipsis">{chat.user}</span>
           <span class="sr-only">{t('settings.leave')}</span>
-        </button>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t('keys.title')}
-          title={`${t('keys.title')} (?)`}
-          onClick={onKeys}
-        >
-          <Icon name="keyboard" />
         </button>
         <SettingsBar settings={settings} />
       </footer>
@@ -148,7 +139,7 @@ function RoomRow({ room, chat, now, onOpen }: { room: Room; chat: Chat; now: num
   )
 }
 
-function NewRoom({ chat, onOpen }: { chat: Chat; onOpen: (room: string) => void }) {
+function NewRoom({ chat, onOpen, onKeys }: Pick<RoomsPaneProps, 'chat' | 'onOpen' | 'onKeys'>) {
   const { t } = useText()
   const [open, setOpen] = useState(false)
   const [name, setName] = useState('')
@@ -164,6 +155,15 @@ function NewRoom({ chat, onOpen }: { chat: Chat; onOpen: (room: string) => void 
         <button type="button" class="quiet wide" data-testid="new-room" onClick={() => setOpen(true)}>
           <Icon name="plus" size={18} />
           {t('rooms.new')}
+        </button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={t('keys.title')}
+          title={`${t('keys.title')} (?)`}
+          onClick={onKeys}
+        >
+          <Icon name="keyboard" />
         </button>
       </div>
     )

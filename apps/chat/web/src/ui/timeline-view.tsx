@@ -37,7 +37,7 @@ export function TimelineView({ chat, room, target }: { chat: Chat; room: Room; t
     timeline: room.timeline,
     outgoing: chat.outbox.of(room.name),
     user: chat.user,
-    members: room.members,
+    members: room.memberCount,
     reads: room.reads,
     dividerAfter: room.dividerAfter,
     from,
