@@ -57,7 +57,13 @@ export function TopBar({ state, theme, onLanguage, onTheme, onRefresh }: TopBarP
             ))}
           </select>
         </label>
-        <button type="button" class="icon-button" aria-label={t('live.now')} title={t('live.now')} onClick={onRefresh}>
+        <button
+          type="button"
+          class="icon-button ask"
+          aria-label={t('live.now')}
+          title={t('live.now')}
+          onClick={onRefresh}
+        >
           <Icon name="refresh" />
         </button>
         <fieldset class="segmented">
