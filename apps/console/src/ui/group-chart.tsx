@@ -75,6 +75,8 @@ export function GroupChart({ topic, group, samples }: { topic: string; group: st
 
   useEffect(() => {
     const shown = samples.filter((sample) => sample.groups.has(key))
+    // One point has no course, and the axis would invent a span around it.
+    if (shown.length < 2) return
     chart.current?.setData([
       shown.map((sample) => sample.at / 1000),
       shown.map((sample) => sample.groups.get(key)!.lag),
