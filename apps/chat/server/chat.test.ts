@@ -128,7 +128,7 @@ async function get<T>(chat: Chat, path: string): Promise<T> {
 describe.each(SYSTEMS)('%s', (_, available, parts) => {
   it.skipIf(!available)(
     'carries a message from a browser to everybody, the log, the database and back',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const chat = await start(parts())
       try {

@@ -124,6 +124,7 @@ export async function startChat(settings: Settings, events: ChatEvents, options:
           database: opened,
           channels,
           metrics,
+          people: (room) => rooms.get(room)?.reads.keys() ?? [],
           onError: (where, error) => events.trouble(where, error),
         }),
       )
@@ -140,6 +141,7 @@ export async function startChat(settings: Settings, events: ChatEvents, options:
       metrics,
       operations: (request) => operations.handle(request),
       roomOpened: (room) => void publishHint(channels, { type: 'room', room }).catch(() => undefined),
+      onError: (where, error) => events.trouble(where, error),
       webDirectory: WEB_DIRECTORY,
     })
     server.removeAllListeners('request')

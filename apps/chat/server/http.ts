@@ -4,7 +4,7 @@ import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import { z } from 'zod'
-import type { Database } from './database/database.js'
+import { type Database, isUnreachable } from './database/database.js'
 import { markSeen, notificationsOf } from './database/notifications.js'
 import { search } from './database/search.js'
 import { type History, HistoryUnavailable } from './history.js'
@@ -22,6 +22,8 @@ export interface HttpParts {
   operations(request: Request): Promise<Response | undefined>
   /** Tells everybody of a new room. */
   roomOpened(room: string): void
+  /** A failure that the asker can do nothing about. */
+  onError(where: string, error: unknown): void
   /** The built web page. */
   webDirectory: string
 }
@@ -78,7 +80,11 @@ export function createHttp(parts: HttpParts): Hono {
       strictTransportSecurity: false,
     }),
   )
-  app.onError((error, context) => refusal(context, error))
+  app.onError((error, context) => {
+    const response = refusal(context, error)
+    if (response.status >= 500) parts.onError(`${context.req.method} ${context.req.path}`, error)
+    return response
+  })
   app.use(async (context, next) => (await parts.operations(context.req.raw)) ?? (await next()))
   app.use(
     '/api/*',
@@ -171,6 +177,7 @@ function refusal(context: Context, error: Error): Response {
   if (error instanceof BadBody || error instanceof URIError) return refuse(context, 400, 'bad_body', error.message)
   if (error instanceof NotNow || error instanceof HistoryUnavailable)
     return refuse(context, 503, 'not_now', error.message)
+  if (isUnreachable(error)) return refuse(context, 503, 'not_now', 'the database does not answer')
   return refuse(context, 500, 'failed', 'this failed on the server')
 }
 

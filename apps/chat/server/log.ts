@@ -67,6 +67,10 @@ export class ChatLog {
     }
   }
 
+  async *newestReads(): AsyncGenerator<LoggedRead> {
+    for await (const entry of this.reads.read({ reverse: true })) if (!entry.undecodable) yield entry.value
+  }
+
   /**
    * Who this log is. Sequences start again at 1 in a new log, so rows of another log in the database would be taken for
    * messages of this one. Of several processes that meet an empty log, the first entry wins.

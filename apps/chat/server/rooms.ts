@@ -4,7 +4,7 @@ import { allReads, type ReadPosition } from './database/reads.js'
 import type { Hint } from './hints.js'
 import type { ChatMessage, RoomSummary } from './protocol.js'
 
-/** Entries of the log looked through for the last line of each room while the database is not there yet. */
+/** Entries of each log looked through for what may not be in the database yet: last lines, read positions. */
 const SCANNED = 2_000
 /** Positions sent with a summary; a larger room shows its number of members and the furthest of them. */
 const MAX_READS = 500
@@ -41,6 +41,7 @@ export interface RoomLog {
   openRoom(room: string): Promise<void>
   tops(rooms: readonly string[]): Promise<number[]>
   newestFirst(): AsyncIterable<ChatMessage>
+  newestReads(): AsyncIterable<ReadPosition>
 }
 
 /** All rooms. Which exist is in the log; what the database knows of them is added when it is there. */
@@ -52,7 +53,7 @@ export class RoomDirectory {
     this.#log = log
   }
 
-  /** Reads which rooms there are, how far they are and, where near the end of the log, their last message. */
+  /** Reads which rooms there are, how far they are and, near the end of the logs, last messages and read positions. */
   async load(): Promise<void> {
     for (const name of await this.#log.openedRooms()) this.#room(name)
     const rooms = [...this.#rooms.values()]
@@ -64,6 +65,11 @@ export class RoomDirectory {
     for await (const message of this.#log.newestFirst()) {
       if (++scanned > SCANNED) break
       this.#seen(this.#room(message.room), message)
+    }
+    scanned = 0
+    for await (const read of this.#log.newestReads()) {
+      if (++scanned > SCANNED) break
+      this.raise(read)
     }
   }
 

@@ -82,7 +82,8 @@ export class Gateway {
   /** Rooms whose people, and rooms whose summary, changed since the last flush. */
   readonly #moved = new Set<string>()
   readonly #changed = new Set<string>()
-  readonly #underWay = new Set<Promise<unknown>>()
+  /** Messages on their way to the log. */
+  readonly #sending = new Set<Promise<unknown>>()
   readonly #timers: NodeJS.Timeout[] = []
   #subscription: { close(): Promise<void> } | undefined
   #checking = false
@@ -117,7 +118,7 @@ export class Gateway {
     if (this.#stopping) return
     this.#stopping = true
     for (const timer of this.#timers) clearInterval(timer)
-    await Promise.allSettled(this.#underWay)
+    await Promise.all(this.#sending)
     await this.#flushReads()
     for (const connection of this.#connections) connection.close(1001, 'the server is stopping')
     await this.#subscription?.close()
@@ -190,7 +191,7 @@ export class Gateway {
     const member = room.enter(connection)
     this.#moved.add(name)
     const joined = this.#begin(connection.user!, room).then(() => member.join(after))
-    this.#track(joined, (error) => {
+    joined.catch((error) => {
       this.#parts.onError(`joining ${name}`, error)
       this.#refuse(connection, { code: 'unavailable', text: `${name} cannot be joined now`, retryAfter: RETRY_AFTER })
     })
@@ -234,11 +235,13 @@ export class Gateway {
       })
       if (!duplicate) void this.#publish({ type: 'message', message })
     })
-    this.#track(logged, (error) => {
+    const answered = logged.catch((error) => {
       this.#parts.onError('writing to the log', error)
       const text = 'the log does not take messages now'
       this.#refuse(connection, { code: 'unavailable', text, clientId, retryAfter: RETRY_AFTER })
     })
+    this.#sending.add(answered)
+    void answered.finally(() => this.#sending.delete(answered))
   }
 
   #read(read: ReadPosition): void {
@@ -259,7 +262,7 @@ export class Gateway {
       const { top } = room.delivery
       connection.send({ type: 'messages', room: room.name, messages, top, complete: to >= top })
     })
-    this.#track(filled, () => {
+    filled.catch(() => {
       this.#refuse(connection, { code: 'unavailable', text: 'history cannot be read now', retryAfter: RETRY_AFTER })
     })
   }
@@ -442,11 +445,6 @@ export class Gateway {
   /** A hint that cannot be sent is a hint lost. */
   async #publish(hint: Hint): Promise<void> {
     await publishHint(this.#parts.channels, hint).catch((error) => this.#parts.onError('sending a hint', error))
-  }
-
-  #track(work: Promise<unknown>, failed: (error: unknown) => void): void {
-    const tracked = work.catch(failed).finally(() => this.#underWay.delete(tracked))
-    this.#underWay.add(tracked)
   }
 
   #every(ms: number, work: () => void | Promise<void>): void {

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HistoryUnavailable } from '../history.js'
 import type { ChatMetrics } from '../metrics.js'
 import type { ChatMessage } from '../protocol.js'
 import type { Connection } from './connection.js'
@@ -51,10 +50,10 @@ export class Member {
 
   /** Brings what comes after `after` (0 = has nothing), then goes live. */
   async join(after: number): Promise<void> {
-    const { delivered } = this.#delivery
+    const { delivered, top } = this.#delivery
     let jumped = false
     // Past the end: numbers of another log, of which nothing joins on to this one.
-    if (after === 0 || after > delivered) this.#cursor = Math.max(0, delivered - FIRST_PAGE)
+    if (after === 0 || after > Math.max(delivered, top)) this.#cursor = Math.max(0, delivered - FIRST_PAGE)
     else if ((jumped = delivered - after > MAX_CATCH_UP)) this.#cursor = delivered - PAGE
     else this.#cursor = after
     await this.#catchUp(!jumped)
@@ -67,7 +66,7 @@ export class Member {
   }
 
   deliver({ message, frame }: Arrival): void {
-    if (!this.#live) return
+    if (!this.#live || message.seq <= this.#cursor) return
     if (this.#connection.congested) {
       this.#live = false
       this.#metrics.behind()
@@ -91,8 +90,8 @@ export class Member {
         messages =
           this.#delivery.recent(from, to)?.map(({ message }) => message) ??
           (await this.#history.between(this.#room, from, to))
-      } catch (error) {
-        if (!(error instanceof HistoryUnavailable)) throw error
+      } catch {
+        // Log or database do not answer: the page shows that it is catching up until they do.
         if (this.#left || !this.#connection.open) return
         await sleep(RETRY, undefined, { ref: false })
         continue

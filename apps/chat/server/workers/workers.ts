@@ -15,6 +15,8 @@ export interface WorkerParts {
   database: Database
   channels: Channels
   metrics: ChatMetrics
+  /** Who is known to be in a room here and now: somebody who has just come is in the database a moment later. */
+  people(room: string): Iterable<string>
   onError(where: string, error: unknown): void
 }
 
@@ -52,7 +54,7 @@ function messageWriter({ log, database, channels, metrics, onError }: WorkerPart
 }
 
 /** `chat.messages` → mentions → table `notifications` and the people mentioned. */
-function notifier({ log, database, channels, onError }: WorkerParts): Worker {
+function notifier({ log, database, channels, people, onError }: WorkerParts): Worker {
   return log.messages.batchWorker(
     'notify',
     async (entries, context) => {
@@ -63,7 +65,10 @@ function notifier({ log, database, channels, onError }: WorkerParts): Worker {
           const members = await membersOf(database, [...new Set(messages.map(({ room }) => room))])
           return saveNotifications(
             database,
-            messages.flatMap((message) => mentions(message, members.get(message.room) ?? [])),
+            messages.flatMap((message) => {
+              const known = new Set([...people(message.room), ...(members.get(message.room) ?? [])])
+              return mentions(message, [...known])
+            }),
           )
         },
         context.signal,
