@@ -1,5 +1,6 @@
 import type { EffectSink } from './aof/effect-buffer.js'
 import { RewriteAbandoned } from './aof/errors.js'
+import { countText, UNOWNED } from './commands/deliveries.js'
 import { IdText } from './commands/id-text.js'
 import { scoreText } from './commands/sorted-sets.js'
 import type { Database } from './keyspace/database.js'
@@ -399,13 +400,13 @@ class StreamWriter implements Writer {
     sink.bulk('XCLAIM')
     sink.bulk(this.key)
     sink.bulk(group.name)
-    sink.bulk(run.consumer?.name ?? '')
+    sink.bulk(run.consumer?.name ?? UNOWNED)
     sink.number(0)
     sink.raw(this.#ids.bytes, 0, this.#ids.length)
     sink.bulk('TIME')
     sink.number(run.deliveryTime)
     sink.bulk('RETRYCOUNT')
-    sink.number(run.deliveryCount)
+    sink.bulk(countText(run.deliveryCount))
     sink.bulk('FORCE')
     sink.bulk('JUSTID')
   }

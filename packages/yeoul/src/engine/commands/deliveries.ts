@@ -39,6 +39,17 @@ export function spend(budget: Budget, cursor: Cursor): boolean {
   return true
 }
 
+/**
+ * How an entry that was given back, and has no consumer, stands in the log: as delivered at time 0 to the consumer
+ * without a name. A Redis that knows no such entries shows the same, and has it claimed at once.
+ */
+export const UNOWNED = ''
+
+/** A delivery count as it is written: at most what fits 64 bits with a sign. */
+export function countText(count: number): string {
+  return count >= 2 ** 63 ? '9223372036854775807' : String(count)
+}
+
 const text = new IdText()
 const after = new EntryId()
 
@@ -227,7 +238,7 @@ function logClaim({ engine, database, key, group, consumer }: Reading, ids: IdTe
   log.bulk('TIME')
   log.number(time)
   log.bulk('RETRYCOUNT')
-  log.number(count)
+  log.bulk(countText(count))
   log.bulk('FORCE')
   log.bulk('JUSTID')
   log.bulk('LASTID')

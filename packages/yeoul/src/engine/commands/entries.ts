@@ -13,6 +13,11 @@ export function writeId(reply: Reply, id: EntryId): void {
   reply.raw(text.bytes, 0, text.length)
 }
 
+/** A delivery count: at most what fits 64 bits with a sign. */
+export function writeCount(reply: Reply, count: number): void {
+  reply.integer(count >= 2 ** 63 ? 9223372036854775807n : count)
+}
+
 /** `[id, [field, value, …]]`, a flat array in both protocols. */
 export function writeEntry(reply: Reply, cursor: Cursor): void {
   reply.array(2)

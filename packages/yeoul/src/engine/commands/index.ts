@@ -9,13 +9,16 @@ import { sortedSetCommands } from './sorted-sets.js'
 import { stringCommands } from './strings.js'
 import { transactionCommands } from './transactions.js'
 import { xack } from './xack.js'
+import { xackdel } from './xackdel.js'
 import { xadd } from './xadd.js'
 import { xautoclaim } from './xautoclaim.js'
 import { xclaim } from './xclaim.js'
 import { xdel } from './xdel.js'
+import { xdelex } from './xdelex.js'
 import { xgroup } from './xgroup.js'
 import { xinfo } from './xinfo.js'
 import { xlen } from './xlen.js'
+import { xnack } from './xnack.js'
 import { xpending } from './xpending.js'
 import { xrange, xrevrange } from './xrange.js'
 import { xread } from './xread.js'
@@ -33,6 +36,9 @@ export const commands: readonly Command[] = [
   xrevrange,
   xlen,
   xdel,
+  xdelex,
+  xackdel,
+  xnack,
   xtrim,
   xgroup,
   xpending,

@@ -5,7 +5,7 @@ import { EntryId } from '../stream/entry-id.js'
 import { entryId, integer, timeout } from './arguments.js'
 import { type Call, CommandError, type EngineState, shown, syntaxError } from './command.js'
 import { type Budget, consumerOf, deliverHistory, deliverIdle, deliverNew, hasNew, spend } from './deliveries.js'
-import { writeEntry, writeId } from './entries.js'
+import { writeCount, writeEntry, writeId } from './entries.js'
 import { streamAt } from './values.js'
 
 /** XREAD and XREADGROUP after parsing: also what is kept of one that waits. */
@@ -302,7 +302,7 @@ function writeClaimed(reply: Reply, cursor: Parameters<typeof writeEntry>[1], id
   reply.array(cursor.fieldCount * 2)
   reply.raw(cursor.bytes, cursor.start, cursor.end)
   reply.integer(idle)
-  reply.integer(deliveries)
+  writeCount(reply, deliveries)
 }
 
 /** ms until the oldest pending entry of the plan's groups may be claimed. */

@@ -4,7 +4,7 @@ import { EntryId as Id } from '../stream/entry-id.js'
 import { PendingEntry } from '../stream/pending.js'
 import { entryId, integer } from './arguments.js'
 import { type Call, type Command, CommandError, shown } from './command.js'
-import { consumerOf, logPosition, type Reading, Redeliveries } from './deliveries.js'
+import { consumerOf, logPosition, type Reading, Redeliveries, UNOWNED } from './deliveries.js'
 import { findEntry, writeEntry, writeId } from './entries.js'
 import { groupAt } from './values.js'
 
@@ -48,6 +48,11 @@ function handler({ engine, database, request, reply, now }: Call): void {
   if (time === undefined || time < 0 || (time > now && !engine.loading)) time = now
   if (deliveries !== undefined && deliveries < 0) deliveries = undefined
 
+  if (engine.loading && time === 0 && request.string(3) === UNOWNED) {
+    for (const id of ids) if (stream.has(id)) group.pending.set(id, null, 0, deliveries ?? 0)
+    reply.array(0)
+    return
+  }
   const consumer = consumerOf(engine, database, key, group, request.string(3), now)
   const reading: Reading = { engine, database, key, stream, group, consumer, now }
   const mark = reply.openArray()

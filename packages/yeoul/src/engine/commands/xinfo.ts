@@ -4,7 +4,7 @@ import type { Group } from '../stream/group.js'
 import type { Stream } from '../stream/stream.js'
 import { integer } from './arguments.js'
 import { type Call, type Command, CommandError, shown } from './command.js'
-import { writeEntry, writeId, writeRange } from './entries.js'
+import { writeCount, writeEntry, writeId, writeRange } from './entries.js'
 import { help } from './help.js'
 import { streamAt } from './values.js'
 
@@ -90,7 +90,7 @@ function writeFullGroup(reply: Reply, stream: Stream, group: Group, count: numbe
     writeId(reply, entry.id)
     reply.bulk(entry.consumer?.name ?? '')
     reply.integer(entry.deliveryTime)
-    reply.integer(entry.deliveryCount)
+    writeCount(reply, entry.deliveryCount)
     written++
     return 'next'
   })
@@ -118,7 +118,7 @@ function writeFullGroup(reply: Reply, stream: Stream, group: Group, count: numbe
         reply.array(3)
         writeId(reply, entry.id)
         reply.integer(entry.deliveryTime)
-        reply.integer(entry.deliveryCount)
+        writeCount(reply, entry.deliveryCount)
         listed++
         return 'next'
       },

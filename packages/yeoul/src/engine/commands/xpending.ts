@@ -5,7 +5,7 @@ import { byName } from '../stream/group.js'
 import { PendingEntry } from '../stream/pending.js'
 import { integer, intervalEnd, intervalStart } from './arguments.js'
 import { type Call, type Command, syntaxError } from './command.js'
-import { writeId } from './entries.js'
+import { writeCount, writeId } from './entries.js'
 import { groupAt } from './values.js'
 
 /**
@@ -38,7 +38,7 @@ function handler({ database, request, reply, now }: Call): void {
     writeId(reply, entry.id)
     reply.bulk(entry.consumer?.name ?? '')
     reply.integer(idle)
-    reply.integer(entry.deliveryCount)
+    writeCount(reply, entry.deliveryCount)
     written++
   })
   reply.closeArray(mark, written)
