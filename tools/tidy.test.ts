@@ -136,10 +136,8 @@ describe('tidy', () => {
   })
 
   it('nothing is left unfinished', () => {
-    const marker = new RegExp(
-      `\\b(${['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', 'HA' + 'CK'].join('|')})\\b|not (yet )?implemented`,
-      'i',
-    )
+    const words = ['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', 'HA' + 'CK'].join('|')
+    const marker = new RegExp(`(//|\\*|#).*\\b(${words})\\b|not (yet )?implemented`, 'i')
     const wrong: string[] = []
     for (const file of files.values()) {
       file.text.split('\n').forEach((line, at) => {

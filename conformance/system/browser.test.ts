@@ -15,7 +15,7 @@ describe('two people in two browsers', () => {
   let browser: Browser
   const problems: string[] = []
 
-  beforeAll(async (suite) => {
+  beforeAll(async () => {
     if (!existsSync(executablePath)) return
     if (screenshots !== undefined) await mkdir(screenshots, { recursive: true })
     directory = await temporaryDirectory()
@@ -32,7 +32,6 @@ describe('two people in two browsers', () => {
         '--no-first-run',
       ],
     })
-    return suite
   }, 120_000)
   afterAll(async () => {
     await browser?.close()
@@ -81,9 +80,9 @@ describe('two people in two browsers', () => {
     const jun = await enter('Jun', 'lobby', 'en', 'dark')
 
     await say(mina, '안녕하세요, 회의는 세 시에 시작합니다')
-    await jun.getByText('안녕하세요, 회의는 세 시에 시작합니다').waitFor()
+    await jun.getByTestId('message').getByText('안녕하세요, 회의는 세 시에 시작합니다').waitFor()
     await say(jun, 'Hello 미나 — <b>not bold</b> @미나')
-    await mina.getByText('<b>not bold</b>').waitFor()
+    await mina.getByTestId('message').getByText('<b>not bold</b>').waitFor()
     expect(await mina.locator('[data-testid=message] b').count()).toBe(0)
 
     // Two ticks: stored in the database. Filled: read by the other.
@@ -103,7 +102,7 @@ describe('two people in two browsers', () => {
     await mina.getByTestId('search-open').click()
     await mina.getByTestId('search-input').fill('회의')
     await mina.getByTestId('search-hit').first().waitFor()
-    expect(await mina.getByTestId('search-hit').first().innerText()).toContain('회의는')
+    expect(await mina.getByTestId('search-hit').first().textContent()).toContain('회의는')
     if (screenshots !== undefined) await mina.screenshot({ path: join(screenshots, 'search-ko.png') })
 
     // A connection that goes away: what is written meanwhile is sent on return, what was missed comes, nothing twice.
@@ -113,14 +112,14 @@ describe('two people in two browsers', () => {
     await say(mina, '둘째')
     await jun.context().setOffline(false)
     for (const page of [mina, jun]) {
-      await page.getByText('written while offline').waitFor()
-      await page.getByText('둘째').waitFor()
+      await page.getByTestId('message').getByText('written while offline').waitFor()
+      await page.getByTestId('message').getByText('둘째').waitFor()
       await expect.poll(async () => (await texts(page)).length).toBe(5)
     }
 
     // History is there after a reload, too.
     await jun.reload()
-    await jun.getByText('안녕하세요, 회의는 세 시에 시작합니다').waitFor()
+    await jun.getByTestId('message').getByText('안녕하세요, 회의는 세 시에 시작합니다').waitFor()
     await expect.poll(async () => (await texts(jun)).length).toBe(5)
 
     // Switching the language changes the page, not the messages.

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Chatter, freePort, System, temporaryDirectory } from './system.js'
 
 const main = fileURLToPath(new URL('../../apps/chat/dist/server/main.js', import.meta.url))
@@ -31,6 +31,7 @@ async function refused(
   child.stderr.on('data', (chunk) => {
     errors += chunk
   })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const [code] = await once(child, 'close')
   return { code, errors: errors.trim() }
 }
@@ -60,7 +61,7 @@ describe('npm start', () => {
       expect(second.output).toContain(`http://127.0.0.1:${second.port}`)
       expect(second.output).toContain(String(second.respPort))
     } finally {
-      expect(await second.stop('SIGTERM')).toBe(0)
+      expect(await second.stop('SIGTERM'), second.output).toBe(0)
     }
   })
 
@@ -89,10 +90,10 @@ describe('npm start', () => {
     })
 
     it('unwritable directory', async () => {
-      // Permissions do not bind root; /proc refuses everybody.
-      const { code, errors } = await refused(directory.path, { YEOUL_DIR: '/proc/self/yeoul' })
+      // Permissions do not bind root; a parent that is no directory refuses everybody.
+      const { code, errors } = await refused(directory.path, { YEOUL_DIR: '/dev/null/yeoul' })
       expect({ code, lines: errors.split('\n').length }, errors).toEqual({ code: 1, lines: 1 })
-      expect(errors).toContain('/proc/self/yeoul')
+      expect(errors).toContain('/dev/null/yeoul')
     })
 
     it.each([

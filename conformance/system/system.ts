@@ -206,6 +206,12 @@ export class Chatter {
     else if (frame.type === 'messages' && frame.room === this.room) {
       for (const message of frame.messages) this.#take(message)
       this.top = Math.max(this.top, frame.top)
+    } else if (frame.type === 'refused' && frame.code === 'rate_limited') {
+      const { clientId } = frame
+      const text = clientId === undefined ? undefined : this.unacknowledged.get(clientId)
+      if (clientId !== undefined && text !== undefined) {
+        setTimeout(() => this.say(clientId, text), frame.retryAfter ?? 100)
+      }
     } else if (frame.type === 'sent') {
       this.acknowledged.set(frame.clientId, { id: frame.id, seq: frame.seq })
       this.unacknowledged.delete(frame.clientId)

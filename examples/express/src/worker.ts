@@ -13,7 +13,7 @@ const worker = users.worker(
   },
   { attempts: 3, backoff: { type: 'exponential', base: '100ms', max: '5s' } },
 )
-worker.on('dead', ({ id, reason }) => console.log(`put aside ${id}: ${reason}`))
+worker.on('dead-letter', ({ id, reason }) => console.log(`put aside ${id}: ${reason}`))
 await worker.start()
 console.log('worker ready')
 

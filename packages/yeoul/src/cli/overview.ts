@@ -4,8 +4,9 @@ import { count, duration, print, printJson, table } from './output.js'
 import { CliError } from './session.js'
 
 export async function topicsCommand(yeoul: Yeoul, flags: { json?: boolean }): Promise<void> {
-  const { topics } = await new ReadModel(yeoul).overview()
+  const { topics, server } = await new ReadModel(yeoul).overview()
   if (flags.json) return printJson(topics)
+  for (const warning of server.warnings) process.stderr.write(`warning: ${warning}\n`)
   if (topics.length === 0) {
     return print(
       'No topic is known here yet. A topic appears when a program of yours publishes to it or starts a worker.',

@@ -30,7 +30,8 @@ export async function withYeoul<T>(url: string | undefined, work: (yeoul: Yeoul)
       }`,
     )
   }
-  yeoul.on('warning', ({ text }) => process.stderr.write(`warning: ${text}\n`))
+  // What an operator should know of the server stands under `topics`; it must not be repeated by every call of a script.
+  yeoul.on('warning', () => {})
   yeoul.on('error', ({ error, where }) => process.stderr.write(`${where}: ${error.message}\n`))
   try {
     return await work(yeoul)
