@@ -1,21 +1,39 @@
 import { dirname } from 'node:path/posix'
+import { MemoryContent } from './memory-content.js'
 import { DirectoryLocked, type Storage, type StorageFile, type StorageLock } from './storage.js'
+
+export interface CrashOptions {
+  /** Of the bytes of each file not covered by a datasync, so many survive at the front. */
+  keep?: number
+  /** Asked for each name created, replaced or removed since the last sync of its directory: does that survive? */
+  names?: (path: string) => boolean
+  /**
+   * Instead of `keep`: answers a whole number from 0 to below − 1, and so decides which sectors of the unsynced writes
+   * survive, in which order, and where a write is torn. Names are decided by it, too, unless `names` is given.
+   */
+  random?: (below: number) => number
+  /** With `random`: now and then an unsynced sector lands where another unsynced one belongs. */
+  misdirect?: boolean
+}
 
 /**
  * A disk in memory, with faults on demand. It keeps beside each file what a crash of the machine would leave of it:
  * the synced bytes, and of the unsynced ones as many as `crash` says; and likewise the names.
  */
 export class MemoryStorage implements Storage {
-  #files = new Map<string, Content>()
+  #files = new Map<string, MemoryContent>()
   /** The names that a crash of the machine leaves in any case: as they were when their directory was last synced. */
-  #durableNames = new Map<string, Content>()
+  #durableNames = new Map<string, MemoryContent>()
   readonly #directories = new Set<string>(['/', '.'])
   readonly #locks = new Set<string>()
   #faults: Fault[] = []
   #generation = 0
 
-  /** Called before each operation that changes something; what it throws is what the operation rejects with. */
-  before: ((operation: Operation, path: string) => void) | undefined
+  /**
+   * Called before each operation that changes something; what it throws is what the operation rejects with, and a
+   * promise it answers holds the operation back.
+   */
+  before: ((operation: Operation, path: string) => unknown) | undefined
 
   /** The next `times` operations of this kind fail with `code`; a failing write first takes `taken` bytes. */
   failNext(operation: Operation, code: string, options: { times?: number; taken?: number } = {}): void {
@@ -28,29 +46,27 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * The machine stops and starts again: every open file and lock is gone. Of the bytes of each file not covered by a
-   * datasync, `keep` survive at the front (all of them by default: only the process stopped). `names` is asked for
-   * each name created, replaced or removed since the last sync of its directory whether that survives; all do by default.
+   * The machine stops and starts again: every open file and lock is gone. Without `keep` and `random` only the process
+   * stopped: everything written survives.
    */
-  crash(options: { keep?: number; names?: (path: string) => boolean } = {}): void {
+  crash(options: CrashOptions = {}): void {
+    const { keep, random } = options
     this.#generation++
     this.#locks.clear()
     this.#faults = []
     this.before = undefined
-    if (options.keep === undefined) return
+    if (keep === undefined && random === undefined) return
+    const names = options.names ?? (random && (() => random(2) === 0))
     for (const path of new Set([...this.#durableNames.keys(), ...this.#files.keys()])) {
       const before = this.#durableNames.get(path)
-      if (before === this.#files.get(path) || options.names === undefined || options.names(path)) continue
+      if (before === this.#files.get(path) || names === undefined || names(path)) continue
       if (before === undefined) this.#files.delete(path)
       else this.#files.set(path, before)
     }
     this.#durableNames = new Map(this.#files)
-    for (const content of this.#files.values()) {
-      if (content.bytes.length > content.synced) {
-        content.bytes = Buffer.from(content.bytes.subarray(0, content.synced + options.keep))
-      }
-      content.synced = content.bytes.length
-      content.forgotten = undefined
+    for (const content of new Set(this.#files.values())) {
+      if (random !== undefined) content.scatter(random, options.misdirect === true)
+      else content.cut(keep as number)
     }
   }
 
@@ -67,7 +83,7 @@ export class MemoryStorage implements Storage {
   /** Puts a file in place, synced. */
   plant(path: string, bytes: Buffer): void {
     this.#directories.add(dirname(path))
-    const content = { bytes: Buffer.from(bytes), synced: bytes.length, forgotten: undefined }
+    const content = new MemoryContent(bytes)
     this.#files.set(path, content)
     this.#durableNames.set(path, content)
   }
@@ -76,10 +92,10 @@ export class MemoryStorage implements Storage {
   clone(): MemoryStorage {
     const copy = new MemoryStorage()
     for (const directory of this.#directories) copy.#directories.add(directory)
-    const copies = new Map<Content, Content>()
-    const copyOf = (content: Content): Content => {
+    const copies = new Map<MemoryContent, MemoryContent>()
+    const copyOf = (content: MemoryContent): MemoryContent => {
       let same = copies.get(content)
-      if (same === undefined) copies.set(content, (same = { ...content, bytes: Buffer.from(content.bytes) }))
+      if (same === undefined) copies.set(content, (same = content.clone()))
       return same
     }
     for (const [path, content] of this.#files) copy.#files.set(path, copyOf(content))
@@ -88,29 +104,25 @@ export class MemoryStorage implements Storage {
   }
 
   async open(path: string, mode: 'read' | 'append' | 'create'): Promise<StorageFile> {
-    if (mode !== 'read') this.#enter('open', path)
+    if (mode !== 'read') await this.#enter('open', path)
     let content = this.#files.get(path)
     if (content === undefined) {
       if (mode === 'read') throw failure('ENOENT', path)
       if (!this.#directories.has(dirname(path))) throw failure('ENOENT', path)
-      this.#files.set(path, (content = { bytes: Buffer.alloc(0), synced: 0, forgotten: undefined }))
+      this.#files.set(path, (content = new MemoryContent()))
     }
-    if (mode === 'create') {
-      content.bytes = Buffer.alloc(0)
-      content.synced = 0
-      content.forgotten = undefined
-    }
+    if (mode === 'create') content.truncate(0)
     return this.#file(path, content)
   }
 
   async rename(from: string, to: string): Promise<void> {
-    this.#enter('rename', from)
+    await this.#enter('rename', from)
     this.#files.set(to, this.#content(from))
     this.#files.delete(from)
   }
 
   async unlink(path: string): Promise<void> {
-    this.#enter('unlink', path)
+    await this.#enter('unlink', path)
     this.#content(path)
     this.#files.delete(path)
   }
@@ -124,82 +136,82 @@ export class MemoryStorage implements Storage {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    this.#enter('makeDirectory', path)
+    await this.#enter('makeDirectory', path)
     for (let at = path; !this.#directories.has(at); at = dirname(at)) this.#directories.add(at)
   }
 
   async syncDirectory(path: string): Promise<void> {
-    this.#enter('syncDirectory', path)
+    await this.#enter('syncDirectory', path)
     for (const name of this.#durableNames.keys()) if (dirname(name) === path) this.#durableNames.delete(name)
     for (const [name, content] of this.#files) if (dirname(name) === path) this.#durableNames.set(name, content)
   }
 
   async lock(path: string, since: number): Promise<StorageLock> {
+    await this.#enter('lock', path)
     if (this.#locks.has(path)) throw new DirectoryLocked(path, { pid: process.pid, host: 'memory', since })
     this.#locks.add(path)
-    return { release: async () => void this.#locks.delete(path) }
+    const generation = this.#generation
+    return {
+      release: async () => {
+        if (generation === this.#generation) this.#locks.delete(path)
+      },
+    }
   }
 
-  #file(path: string, content: Content): StorageFile {
+  #file(path: string, content: MemoryContent): StorageFile {
     const generation = this.#generation
-    const enter = (operation: Operation): void => {
+    const alive = (): void => {
       if (generation !== this.#generation) throw failure('EBADF', path)
-      this.#enter(operation, path)
     }
     return {
       size: async () => content.bytes.length,
       read: async (position, target) => {
-        if (generation !== this.#generation) throw failure('EBADF', path)
+        alive()
         return content.bytes.copy(target, 0, position, position + target.length)
       },
       write: async (position, bytes) => {
-        const taken = this.#fault('write', path)
-        if (generation !== this.#generation) throw failure('EBADF', path)
-        const part = taken === undefined ? bytes : bytes.subarray(0, taken.taken)
-        const end = position + part.length
-        const larger = Buffer.alloc(Math.max(content.bytes.length, end))
-        content.bytes.copy(larger)
-        part.copy(larger, position)
-        content.bytes = larger
-        content.synced = Math.min(content.synced, position)
-        if (content.forgotten !== undefined && position <= content.forgotten.from && end > content.forgotten.from) {
-          content.forgotten = end < content.forgotten.to ? { from: end, to: content.forgotten.to } : undefined
-        }
-        if (taken !== undefined) throw failure(taken.code, path)
+        const held = this.before?.('write', path)
+        if (held !== undefined) await held
+        alive()
+        const fault = this.#fault('write')
+        content.write(position, fault === undefined ? bytes : bytes.subarray(0, fault.taken))
+        if (fault !== undefined) throw failure(fault.code, path)
       },
       datasync: async () => {
-        const length = content.bytes.length
+        // What is written while the sync is under way is not covered by it.
+        const covered = content.mark()
         try {
-          enter('datasync')
+          await this.#enter('datasync', path)
+          alive()
         } catch (error) {
-          if (length > content.synced) content.forgotten = { from: content.synced, to: length }
+          content.forget(covered)
           throw error
         }
-        content.synced = content.forgotten?.from ?? length
+        content.sync(covered)
       },
       truncate: async (length) => {
-        enter('truncate')
-        content.bytes = Buffer.from(content.bytes.subarray(0, length))
-        content.synced = Math.min(content.synced, length)
-        if (content.forgotten !== undefined && length <= content.forgotten.from) content.forgotten = undefined
+        await this.#enter('truncate', path)
+        alive()
+        content.truncate(length)
       },
       close: async () => {},
     }
   }
 
-  #content(path: string): Content {
+  #content(path: string): MemoryContent {
     const content = this.#files.get(path)
     if (content === undefined) throw failure('ENOENT', path)
     return content
   }
 
-  #enter(operation: Operation, path: string): void {
-    const fault = this.#fault(operation, path)
+  async #enter(operation: Operation, path: string): Promise<void> {
+    const held = this.before?.(operation, path)
+    if (held !== undefined) await held
+    const fault = this.#fault(operation)
     if (fault !== undefined) throw failure(fault.code, path)
   }
 
-  #fault(operation: Operation, path: string): Fault | undefined {
-    this.before?.(operation, path)
+  #fault(operation: Operation): Fault | undefined {
     const fault = this.#faults.find((candidate) => candidate.operation === operation)
     if (fault === undefined) return undefined
     if (--fault.times <= 0) this.#faults.splice(this.#faults.indexOf(fault), 1)
@@ -216,14 +228,7 @@ export type Operation =
   | 'unlink'
   | 'makeDirectory'
   | 'syncDirectory'
-
-interface Content {
-  bytes: Buffer
-  /** Length of the front that is on the medium. */
-  synced: number
-  /** What a failed datasync should have covered: no later one brings it to the medium unless it is written again. */
-  forgotten: { from: number; to: number } | undefined
-}
+  | 'lock'
 
 interface Fault {
   operation: Operation
