@@ -193,7 +193,7 @@ function acceptSockets(server: Server, gateway: Gateway): void {
     } else if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)) {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
     } else {
-      sockets.handleUpgrade(request, socket, head, (opened) => gateway.accept(opened))
+      sockets.handleUpgrade(request, socket, head, (opened) => gateway.accept(opened, socket))
     }
   })
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { ServerFrame } from '../protocol.js'
 import { type Rate, TokenBucket } from './rate-limit.js'
@@ -25,6 +26,9 @@ export class Connection {
   /** Answered since the last ping. */
   alive = true
   readonly #socket: WebSocket
+  /** What the WebSocket runs over: frames of one turn of the event loop leave in one system call. */
+  readonly #transport: Duplex
+  #corked = false
   readonly #limits: ConnectionLimits
   #waiters: (() => void)[] = []
   #stalledSince: { at: number; buffered: number } | undefined
@@ -33,8 +37,14 @@ export class Connection {
     if (this.#waiters.length > 0 && this.#socket.bufferedAmount < this.#limits.drainedBelow) this.#release()
   }
 
-  constructor(socket: WebSocket, limits: ConnectionLimits, now: number) {
+  readonly #uncork = () => {
+    this.#corked = false
+    this.#transport.uncork()
+  }
+
+  constructor(socket: WebSocket, transport: Duplex, limits: ConnectionLimits, now: number) {
     this.#socket = socket
+    this.#transport = transport
     this.#limits = limits
     this.sends = new TokenBucket(limits.send, now)
     this.frames = new TokenBucket(limits.frames, now)
@@ -54,7 +64,13 @@ export class Connection {
   }
 
   sendBytes(frame: Buffer): void {
-    if (this.open) this.#socket.send(frame, { binary: false, compress: false }, this.#written)
+    if (!this.open) return
+    if (!this.#corked) {
+      this.#corked = true
+      this.#transport.cork()
+      setImmediate(this.#uncork)
+    }
+    this.#socket.send(frame, { binary: false, compress: false }, this.#written)
   }
 
   /** Settles when the other side has read enough for more to be sent, or is gone. */

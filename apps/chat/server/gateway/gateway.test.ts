@@ -74,7 +74,7 @@ class Node {
     await rooms.load()
     const server = createServer()
     const sockets = new WebSocketServer({ server })
-    sockets.on('connection', (socket) => gateway.accept(socket))
+    sockets.on('connection', (socket, request) => gateway.accept(socket, request.socket))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new Node(yeoul, gateway, metrics, log, server)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Channels } from 'yeoul'
 import type { Database } from '../database/database.js'
@@ -124,8 +125,9 @@ export class Gateway {
     await this.#subscription?.close()
   }
 
-  accept(socket: WebSocket): void {
-    const connection = new Connection(socket, this.#limits, Date.now())
+  /** `transport`: what the WebSocket runs over. */
+  accept(socket: WebSocket, transport: Duplex): void {
+    const connection = new Connection(socket, transport, this.#limits, Date.now())
     if (this.#stopping) {
       connection.close(1001, 'the server is stopping')
       return

@@ -22,7 +22,8 @@ export interface WorkerParts {
 
 /** Characters of a message that its notification shows. */
 const EXCERPT = 200
-const BATCH = { size: 500, wait: '5ms' } as const
+/** A tick that comes 40 ms later bothers nobody, and eight times fewer statements leave the machine to others. */
+const BATCH = { size: 500, wait: '40ms' } as const
 
 /** The groups that follow the logs. Any number of processes may run them side by side: each write may be repeated. */
 export function createWorkers(parts: WorkerParts): Worker[] {
