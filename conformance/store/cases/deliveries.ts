@@ -1,10 +1,28 @@
 import { describe, expect, test } from 'vitest'
-import { deadStream } from '../../../packages/yeoul/src/runtime/keys.js'
+import { deadStream, missingKey } from '../../../packages/yeoul/src/runtime/keys.js'
 import type { Fields } from '../../../packages/yeoul/src/runtime/store.js'
 import { type Bench, shown } from '../bench.js'
 
 export function deliveries(bench: Bench): void {
   describe('deliveries', () => {
+    test('R1 whoever comes upon a pending entry that somebody deleted writes down which it was', async () => {
+      const stream = bench.fresh()
+      const ids = await bench.fill(stream, 4)
+      await bench.store.ensureGroup(stream, 'g', '0')
+      const held = await bench.deliver(stream, 'g', 'c', 4)
+      await bench.store.remove(stream, ids.slice(0, 3))
+      expect(await bench.store.heartbeat(stream, 'g', 'c', [held[0], held[3]])).toEqual([ids[0]])
+      expect(await bench.store.claimIds(stream, 'g', 'd', [ids[1]], 0)).toEqual([])
+      expect((await bench.store.claim(stream, 'g', 'd', { minIdle: 0, count: 10 })).deleted).toContain(ids[2])
+      const noted = await bench.store.range(missingKey(stream), '-', '+')
+      expect(noted.map(({ fields }) => fields.map(String))).toEqual([
+        ['group', 'g', 'id', ids[0], 'consumer', 'c', 'deliveries', '1'],
+        ['group', 'g', 'id', ids[1], 'consumer', 'c', 'deliveries', '1'],
+        ['group', 'g', 'id', ids[2], 'consumer', 'c', 'deliveries', '1'],
+      ])
+      expect((await bench.store.pending(stream, 'g', { count: 10 })).map(({ id }) => id)).toEqual([ids[3]])
+    })
+
     const setUp = async (count = 3) => {
       const stream = bench.fresh()
       const ids = await bench.fill(stream, count)

@@ -24,6 +24,23 @@ export function trimming(bench: Bench): void {
       expect(rest).toHaveLength(100)
     })
 
+    test('R1 what trimming took is on record: how much, below which id, and what was forced', async () => {
+      const stream = bench.fresh()
+      const ids = await bench.fill(stream, 10)
+      await bench.store.ensureGroup(stream, 'g', '0')
+      expect((await bench.store.info(stream))?.trimmed).toEqual({ removed: 0, below: null, forcedBelow: null })
+      await bench.store.settle(stream, 'g', 'c', await bench.deliver(stream, 'g', 'c', 4))
+      await bench.store.trim(stream, { acknowledged: true, maxLength: 7 })
+      expect((await bench.store.info(stream))?.trimmed).toEqual({ removed: 3, below: ids[3], forcedBelow: null })
+      await bench.store.trim(stream, { minId: ids[8], force: true })
+      expect((await bench.store.info(stream))?.trimmed).toEqual({ removed: 8, below: ids[8], forcedBelow: ids[8] })
+      await bench.store.trim(stream, { maxLength: 0, force: true })
+      const info = await bench.store.info(stream)
+      expect(info?.trimmed.removed).toBe(10)
+      expect(info?.trimmed.below).toMatch(new RegExp(`^${ids[9].split('-')[0]}-`))
+      expect(info?.trimmed.below).not.toBe(ids[9])
+    })
+
     test('R11 maxLength, minId and limit are kept exactly, within what is acknowledged', async () => {
       const stream = bench.fresh()
       const ids = await bench.fill(stream, 300)

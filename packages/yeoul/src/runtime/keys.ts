@@ -9,6 +9,9 @@
  *     yeoul:{orders}:once:<id>            a publish id seen (string with expiry: entry id [sequence])
  *     yeoul:{orders}:sequence             last number given out (hash: name → number)
  *     yeoul:{orders}:checkpoint           how far a group has handled everything (hash: group → entry id)
+ *     yeoul:{orders}:trimmed              what trimming has removed (hash, see TrimRecord)
+ *     yeoul:{orders}:missing              deliveries whose entry somebody else deleted (a stream: group, id, consumer, deliveries)
+ *     yeoul:{orders}:durable              written to wait for the disk or replicas (string)
  *     yeoul:register:<name>               registry, shared by all topics (hash)
  *
  * Channels (hints; losing one costs a moment):
@@ -40,6 +43,26 @@ export function sequenceKey(stream: string): string {
 
 export function checkpointKey(stream: string): string {
   return `yeoul:${tag(stream)}:checkpoint`
+}
+
+export function trimmedKey(stream: string): string {
+  return `yeoul:${tag(stream)}:trimmed`
+}
+
+export function missingKey(stream: string): string {
+  return `yeoul:${tag(stream)}:missing`
+}
+
+export function durableKey(stream: string): string {
+  return `yeoul:${tag(stream)}:durable`
+}
+
+/**
+ * Whether the keys above share the stream's cluster slot. They cannot when the name has a `}` but no hash tag of its own:
+ * `{` name `}` would end at the first one.
+ */
+export function sharesSlot(stream: string): boolean {
+  return tag(stream) === stream || !stream.includes('}')
 }
 
 export function registerKey(register: string): string {

@@ -6,7 +6,7 @@ import { FIELD } from './entry-fields.js'
 import { fromStore, PartialPublishError, YeoulError } from './errors.js'
 import type { Format } from './format.js'
 import type { TopicMetrics } from './metrics.js'
-import type { Appended, AppendOptions, StreamStore } from './store.js'
+import type { AppendOptions, StreamStore } from './store.js'
 import { endSpan, startPublish, tracingEnabled } from './tracing.js'
 
 export interface PublishOptions {
@@ -64,7 +64,7 @@ export class Producer<In> {
     const startedAt = this.clock.monotonic()
     try {
       const published =
-        due === undefined ? await this.append(fields, append, signal) : await this.schedule(fields, due, options.dedupe)
+        due === undefined ? await this.append(fields, append, signal) : await this.schedule(fields, due, append?.once)
       this.metrics.publishDuration.observe((this.clock.monotonic() - startedAt) / 1_000)
       if (span) {
         span.setAttribute('messaging.message.id', published.id)
@@ -99,18 +99,28 @@ export class Producer<In> {
     fields: (string | Buffer)[],
     options: AppendOptions | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Appended> {
+  ): Promise<Published> {
     const appended = this.gate
       ? await this.gate.append(fields, options ?? {}, signal)
       : await this.store.append(this.stream, fields, options)
-    if (appended.duplicate) this.metrics.duplicates++
-    else this.metrics.published++
-    return appended
+    if (!appended.duplicate) {
+      this.metrics.published++
+      return appended
+    }
+    this.metrics.duplicates++
+    const { id } = appended
+    // The first publish of this id was a delayed one.
+    return id.startsWith('@') ? { id: options!.once!.id, duplicate: true, due: Number(id.slice(1)) } : appended
   }
 
-  private async schedule(fields: (string | Buffer)[], due: number, dedupe: string | undefined): Promise<Published> {
-    const key = dedupe ?? randomUUID()
-    await this.store.schedule(this.stream, fields, { due, key })
+  private async schedule(fields: (string | Buffer)[], due: number, once: AppendOptions['once']): Promise<Published> {
+    const key = once?.id ?? randomUUID()
+    const scheduled = await this.store.schedule(this.stream, fields, { due, key, once })
+    if (scheduled.duplicate) {
+      this.metrics.duplicates++
+      if (scheduled.id !== null) return { id: scheduled.id, duplicate: true }
+      return { id: key, duplicate: true, due: scheduled.due ?? due }
+    }
     this.metrics.scheduled++
     this.onScheduled(due)
     return { id: key, duplicate: false, due }

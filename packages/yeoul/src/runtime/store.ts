@@ -29,9 +29,17 @@ export interface StreamStore {
 
   /** Appends one entry. Many calls in one turn cost one round trip. */
   append(stream: string, fields: Fields, options?: AppendOptions): Promise<Appended>
-  /** Puts an entry aside until `due`, when `promote` appends it. `key` names it within the topic: the same key replaces. */
-  schedule(stream: string, fields: Fields, options: { due: number; key: string }): Promise<void>
-  /** Takes a scheduled entry out again; false when there is none of that key. */
+  /**
+   * Puts an entry aside until `due`, when `promote` appends it. `key` names it within the topic: the same key replaces, or,
+   * with `once`, changes nothing from then until `once.window` ms after its due time, also when it was appended meanwhile.
+   * The mark is the one of `append` with `once.id` = `key`: the two exclude each other too.
+   */
+  schedule(
+    stream: string,
+    fields: Fields,
+    options: { due: number; key: string; once?: { window: number } },
+  ): Promise<Scheduled>
+  /** Takes a scheduled entry out again, its mark of `once` too; false when there is none of that key. */
   unschedule(stream: string, key: string): Promise<boolean>
   /** Appends what is due, oldest first, at most `limit`; answers how many, and when the next is due (null = none waits). */
   promote(stream: string, limit: number): Promise<{ promoted: number; nextDue: number | null; waiting: number }>
@@ -86,7 +94,8 @@ export interface StreamStore {
   heartbeat(stream: string, group: string, consumer: string, deliveries: readonly Held[]): Promise<string[]>
   /**
    * Takes over deliveries idle for `minIdle` ms or more, oldest id first from `cursor`; each counts one delivery more. Entries
-   * deleted meanwhile are dropped from the pending list and named. `next` = '0-0' when the scan is complete.
+   * deleted meanwhile are dropped from the pending list, named, and written down under `missingKey`; so it is in `claimIds`,
+   * `heartbeat` and `release`. `next` = '0-0' when the scan is complete.
    */
   claim(
     stream: string,
@@ -146,6 +155,8 @@ export interface StreamStore {
   consumers(stream: string, group: string): Promise<ConsumerInfo[]>
   /** Waiting in the schedule of this stream. */
   scheduled(stream: string): Promise<{ waiting: number; nextDue: number | null }>
+  /** What waits, by due time, from the `offset`-th on; what is promoted meanwhile shifts the rest. */
+  scheduledEntries(stream: string, offset: number, count: number): Promise<ScheduledEntry[]>
   /** The registry: small named records shared by all processes (topics, their settings, worker beats). */
   register(register: string, name: string, record: string): Promise<void>
   unregister(register: string, name: string): Promise<void>
@@ -221,7 +232,22 @@ export interface AppendOptions {
   bound?: { maxLength?: number; maxLag?: number }
 }
 
+export interface Scheduled {
+  duplicate: boolean
+  /** Of a duplicate whose first publish was appended at once: that entry's id. */
+  id: string | null
+  /** Of a duplicate whose first publish was scheduled: its due time. */
+  due: number | null
+}
+
+export interface ScheduledEntry {
+  key: string
+  due: number
+  fields: Buffer[]
+}
+
 export interface Appended {
+  /** Of a duplicate whose first publish was scheduled: `@` and its due time. */
   id: string
   duplicate: boolean
   /** Present when `sequence` was asked for; of a duplicate: the first entry's number. */
@@ -244,8 +270,19 @@ export interface StreamInfo {
   maxDeletedId: string
   entriesAdded: number
   groups: number
+  trimmed: TrimRecord
   /** Bytes, where the store can tell cheaply. */
   memory: number | null
+}
+
+/** What `trim` has done to a stream so far. */
+export interface TrimRecord {
+  /** Entries. */
+  removed: number
+  /** Every entry before this id is gone by trimming (or was before); null = never trimmed. */
+  below: string | null
+  /** Every entry before this id may have been trimmed by force, handled or not; null = never forced. */
+  forcedBelow: string | null
 }
 
 export interface GroupInfo {

@@ -6,14 +6,23 @@ import { EngineError } from '../engine/errors.js'
 import * as appending from '../engine/steps/append.js'
 import type { HeldDelivery, StepContext } from '../engine/steps/context.js'
 import * as deliveries from '../engine/steps/deliveries.js'
-import { pack, wireOf } from '../engine/steps/fields.js'
+import { pack, unpack, wireOf } from '../engine/steps/fields.js'
 import * as groupSteps from '../engine/steps/groups.js'
 import * as scheduling from '../engine/steps/schedule.js'
 import { trim } from '../engine/steps/trim.js'
 import type { Cursor } from '../engine/stream/cursor.js'
 import { EntryId } from '../engine/stream/entry-id.js'
 import { readFields, toName, toText } from '../engine/wire.js'
-import { checkpointKey, onceKey, registerKey, scheduledKey, scheduleKey, sequenceKey } from '../runtime/keys.js'
+import {
+  checkpointKey,
+  missingKey,
+  onceKey,
+  registerKey,
+  scheduledKey,
+  scheduleKey,
+  sequenceKey,
+  trimmedKey,
+} from '../runtime/keys.js'
 import type {
   Appended,
   AppendOptions,
@@ -25,6 +34,8 @@ import type {
   GroupInfo,
   Held,
   PendingDelivery,
+  Scheduled,
+  ScheduledEntry,
   StoreEvent,
   StoreFacts,
   StreamEntries,
@@ -34,6 +45,7 @@ import type {
   TrimRequest,
 } from '../runtime/store.js'
 import { StoreError } from '../runtime/store.js'
+import { scheduledAnswer } from './functions/schedule.js'
 import { codeOf } from './reply-codes.js'
 
 /** Opens the engine of a store that owns one. */
@@ -118,15 +130,23 @@ export class EmbeddedStore implements StreamStore {
     })
   }
 
-  schedule(stream: string, fields: Fields, { due, key }: { due: number; key: string }): Promise<void> {
+  schedule(
+    stream: string,
+    fields: Fields,
+    { due, key, once }: { due: number; key: string; once?: { window: number } },
+  ): Promise<Scheduled> {
     return this.change(true, (context) => {
       checkFields(fields)
-      scheduling.schedule(context, { ...scheduleOf(stream), due, name: toName(key), packed: pack(fields) })
+      const later = { ...scheduleOf(stream), due, name: toName(key), packed: pack(fields) }
+      const mark = once && { mark: toName(onceKey(stream, key)), window: once.window }
+      return scheduledAnswer(scheduling.schedule(context, { ...later, once: mark }))
     })
   }
 
   unschedule(stream: string, key: string): Promise<boolean> {
-    return this.change(false, (context) => scheduling.unschedule(context, scheduleOf(stream), toName(key)))
+    return this.change(false, (context) =>
+      scheduling.unschedule(context, scheduleOf(stream), toName(key), toName(onceKey(stream, key))),
+    )
   }
 
   promote(stream: string, limit: number): Promise<{ promoted: number; nextDue: number | null; waiting: number }> {
@@ -308,7 +328,7 @@ export class EmbeddedStore implements StreamStore {
   // Facts
 
   info(stream: string): Promise<StreamInfo | null> {
-    return this.look((context) => groupSteps.info(context, toName(stream)) ?? null)
+    return this.look((context) => groupSteps.info(context, keysOf(stream)) ?? null)
   }
 
   groups(stream: string): Promise<GroupInfo[]> {
@@ -330,6 +350,16 @@ export class EmbeddedStore implements StreamStore {
       const { waiting, nextDue } = scheduling.promote(context, toName(stream), scheduleOf(stream), 0)
       return { waiting, nextDue }
     })
+  }
+
+  scheduledEntries(stream: string, offset: number, count: number): Promise<ScheduledEntry[]> {
+    return this.look((context) =>
+      scheduling.scheduledEntries(context, scheduleOf(stream), offset, count).map(({ name, due, packed }) => ({
+        key: toText(name),
+        due,
+        fields: unpack(packed),
+      })),
+    )
   }
 
   register(register: string, name: string, record: string): Promise<void> {
@@ -486,8 +516,9 @@ export class EmbeddedStore implements StreamStore {
   }
 }
 
-function keysOf(stream: string): { key: string; checkpoints: string } {
-  return { key: toName(stream), checkpoints: toName(checkpointKey(stream)) }
+function keysOf(stream: string): { key: string; checkpoints: string; trimmed: string } {
+  const trimmed = toName(trimmedKey(stream))
+  return { key: toName(stream), checkpoints: toName(checkpointKey(stream)), trimmed }
 }
 
 function scheduleOf(stream: string): scheduling.ScheduleKeys {
@@ -495,7 +526,12 @@ function scheduleOf(stream: string): scheduling.ScheduleKeys {
 }
 
 function holderOf(stream: string, group: string, consumer: string): deliveries.Holder {
-  return { key: toName(stream), group: toName(group), consumer: toName(consumer) }
+  return {
+    key: toName(stream),
+    group: toName(group),
+    consumer: toName(consumer),
+    missing: toName(missingKey(stream)),
+  }
 }
 
 function heldOf({ id, deliveries: count }: Held): HeldDelivery {

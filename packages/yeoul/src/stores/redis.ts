@@ -9,6 +9,8 @@ import type {
   GroupInfo,
   Held,
   PendingDelivery,
+  Scheduled,
+  ScheduledEntry,
   StoreEvent,
   StoreFacts,
   StreamEntries,
@@ -156,10 +158,14 @@ export class RedisStore implements StreamStore {
     return this.run(appends.append, { stream, fields, options })
   }
 
-  async schedule(stream: string, fields: Fields, { due, key }: { due: number; key: string }): Promise<void> {
+  async schedule(
+    stream: string,
+    fields: Fields,
+    { due, key, once }: { due: number; key: string; once?: { window: number } },
+  ): Promise<Scheduled> {
     checkFields(fields)
     checkUnpackable(fields)
-    await this.run(schedules.schedule, { stream, fields, due, key })
+    return this.run(schedules.schedule, { stream, fields, due, key, once })
   }
 
   unschedule(stream: string, key: string): Promise<boolean> {
@@ -380,6 +386,10 @@ export class RedisStore implements StreamStore {
   async scheduled(stream: string): Promise<{ waiting: number; nextDue: number | null }> {
     const { waiting, nextDue } = await this.run(schedules.promote, { stream, limit: 0 })
     return { waiting, nextDue }
+  }
+
+  scheduledEntries(stream: string, offset: number, count: number): Promise<ScheduledEntry[]> {
+    return this.run(schedules.scheduledEntries, { stream, offset, count })
   }
 
   async register(register: string, name: string, record: string): Promise<void> {

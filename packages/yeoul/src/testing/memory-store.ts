@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../runtime/clock.js'
+import { missingKey } from '../runtime/keys.js'
 import {
   type Appended,
   type AppendOptions,
@@ -10,6 +11,8 @@ import {
   type GroupInfo,
   type Held,
   type PendingDelivery,
+  type Scheduled,
+  type ScheduledEntry,
   StoreError,
   type StoreEvent,
   type StoreFacts,
@@ -38,6 +41,7 @@ interface FakeStream {
   last: string
   added: number
   maxDeleted: string
+  trimmed: { removed: number; below: string | null; forcedBelow: string | null }
   groups: Map<string, FakeGroup>
 }
 
@@ -74,7 +78,7 @@ export class World {
   stream(name: string): FakeStream {
     let stream = this.streams.get(name)
     if (!stream) {
-      stream = { entries: [], last: '0-0', added: 0, maxDeleted: '0-0', groups: new Map() }
+      stream = { entries: [], last: '0-0', added: 0, maxDeleted: '0-0', trimmed: neverTrimmed(), groups: new Map() }
       this.streams.set(name, stream)
     }
     return stream
@@ -153,14 +157,44 @@ export class MemoryStore implements StreamStore {
     return appended
   }
 
-  async schedule(name: string, fields: Fields, options: { due: number; key: string }): Promise<void> {
+  async schedule(
+    name: string,
+    fields: Fields,
+    options: { due: number; key: string; once?: { window: number } },
+  ): Promise<Scheduled> {
     this.begin('schedule')
+    const { due, key, once } = options
+    const mark = `${name} ${key}`
+    const seen = once && this.world.once.get(mark)
+    if (seen && seen.until > this.now) {
+      const { id } = seen.appended
+      return id.startsWith('@')
+        ? { duplicate: true, id: null, due: Number(id.slice(1)) }
+        : { duplicate: true, id, due: null }
+    }
     this.putAside(name, fields, options)
+    if (once) {
+      const until = Math.max(due, this.now) + once.window
+      this.world.once.set(mark, { appended: { id: `@${due}`, duplicate: false }, until })
+    }
+    return { duplicate: false, id: null, due: null }
+  }
+
+  async scheduledEntries(name: string, offset: number, count: number): Promise<ScheduledEntry[]> {
+    this.begin('scheduledEntries')
+    return [...(this.world.scheduled.get(name) ?? [])]
+      .map(([key, { due, fields }]) => ({ key, due, fields }))
+      .sort((a, b) => a.due - b.due)
+      .slice(offset, offset + count)
   }
 
   async unschedule(name: string, key: string): Promise<boolean> {
     this.begin('unschedule')
-    return this.world.scheduled.get(name)?.delete(key) ?? false
+    const removed = this.world.scheduled.get(name)?.delete(key) ?? false
+    if (removed && this.world.once.get(`${name} ${key}`)?.appended.id.startsWith('@')) {
+      this.world.once.delete(`${name} ${key}`)
+    }
+    return removed
   }
 
   async promote(name: string, limit: number) {
@@ -207,6 +241,13 @@ export class MemoryStore implements StreamStore {
       }
       stream.entries.shift()
       removed++
+    }
+    if (removed > 0) {
+      const [ms, sequence] = split(stream.last)
+      const below = stream.entries[0]?.id ?? `${ms}-${sequence + 1}`
+      stream.trimmed.removed += removed
+      stream.trimmed.below = below
+      if (unread > 0) stream.trimmed.forcedBelow = below
     }
     return { removed, unread, length: stream.entries.length }
   }
@@ -414,6 +455,7 @@ export class MemoryStore implements StreamStore {
       maxDeletedId: stream.maxDeleted,
       entriesAdded: stream.added,
       groups: stream.groups.size,
+      trimmed: { ...stream.trimmed },
       memory: null,
     }
   }
@@ -524,6 +566,8 @@ export class MemoryStore implements StreamStore {
       const entry = this.world.stream(name).entries.find((candidate) => candidate.id === id)
       if (!entry) {
         state.pending.delete(id)
+        const fields = ['group', group, 'id', id, 'consumer', mark.consumer, 'deliveries', String(mark.deliveries)]
+        this.world.append(missingKey(name), fields)
         continue
       }
       this.touch(state, consumer, true)
@@ -612,6 +656,10 @@ function owns(mark: PendingMark | undefined, consumer: string, held: Held): mark
 
 function full(name: string): StoreError {
   return new StoreError('BOUND_REACHED', `${name} is full`, 'none')
+}
+
+function neverTrimmed(): FakeStream['trimmed'] {
+  return { removed: 0, below: null, forcedBelow: null }
 }
 
 function nextOf(waiting: Map<string, { due: number }>): { waiting: number; nextDue: number | null } {

@@ -4,7 +4,7 @@ import { append, appendEntry } from '../steps/append.js'
 import type { HeldDelivery, StepContext, WireFields } from '../steps/context.js'
 import * as deliveries from '../steps/deliveries.js'
 import * as groups from '../steps/groups.js'
-import { promote, redrive, schedule, unschedule } from '../steps/schedule.js'
+import { promote, redrive, schedule, scheduledEntries, unschedule } from '../steps/schedule.js'
 import { trim } from '../steps/trim.js'
 import type { Cursor } from '../stream/cursor.js'
 import { EntryId } from '../stream/entry-id.js'
@@ -91,8 +91,9 @@ function define(
   return { name: `yeoul_${name}`, description, allowOom: false, readOnly: false, ...shape, run }
 }
 
-function holder(key: string, args: FunctionArguments): deliveries.Holder {
-  return { key, group: args.string(0), consumer: args.string(1) }
+/** `missing`: absent in calls of clients that do not know of it. */
+function holder([key, missing]: readonly string[], args: FunctionArguments): deliveries.Holder {
+  return { key, group: args.string(0), consumer: args.string(1), missing }
 }
 
 function writeIds(reply: Reply, ids: readonly EntryId[]): void {
@@ -152,28 +153,28 @@ export const builtInFunctions: readonly BuiltInFunction[] = [
     'settle',
     'Acknowledges what the consumer still owns',
     { keys: 1, arguments: 2, allowOom: true },
-    (context, [key], args, reply) => writeIds(reply, deliveries.settle(context, holder(key, args), args.held(2))),
+    (context, [key], args, reply) => writeIds(reply, deliveries.settle(context, holder([key], args), args.held(2))),
   ),
 
   define(
     'heartbeat',
     'Sets the idle time of what the consumer still owns to 0',
-    { keys: 1, arguments: 2, allowOom: true },
-    (context, [key], args, reply) => writeIds(reply, deliveries.heartbeat(context, holder(key, args), args.held(2))),
+    { keys: -1, arguments: 2, allowOom: true },
+    (context, keys, args, reply) => writeIds(reply, deliveries.heartbeat(context, holder(keys, args), args.held(2))),
   ),
 
   define(
     'release',
     'Hands back what the consumer still owns',
-    { keys: 1, arguments: 2, allowOom: true },
-    (context, [key], args, reply) => reply.integer(deliveries.release(context, holder(key, args), args.held(2))),
+    { keys: -1, arguments: 2, allowOom: true },
+    (context, keys, args, reply) => reply.integer(deliveries.release(context, holder(keys, args), args.held(2))),
   ),
 
   define(
     'claim',
     'Takes over what has been idle long enough',
-    { keys: 1, arguments: 5, allowOom: true },
-    (context, [key], args, reply) => {
+    { keys: -1, arguments: 5, allowOom: true },
+    (context, keys, args, reply) => {
       const range = { minIdle: args.integer(2), count: args.integer(3), from: intervalStart(args.string(4)) }
       const taken: {
         id: EntryId
@@ -184,7 +185,7 @@ export const builtInFunctions: readonly BuiltInFunction[] = [
         count: number
         idle: number
       }[] = []
-      const { next, deleted } = deliveries.claim(context, holder(key, args), range, (id, cursor, count, idle) => {
+      const { next, deleted } = deliveries.claim(context, holder(keys, args), range, (id, cursor, count, idle) => {
         const { bytes, start, end, fieldCount } = cursor
         taken.push({ id, source: bytes, start, end, pairs: fieldCount, count, idle })
       })
@@ -206,13 +207,13 @@ export const builtInFunctions: readonly BuiltInFunction[] = [
   define(
     'claimids',
     'Takes over exactly the given entries, if idle long enough',
-    { keys: 1, arguments: 3, allowOom: true },
-    (context, [key], args, reply) => {
+    { keys: -1, arguments: 3, allowOom: true },
+    (context, keys, args, reply) => {
       const ids: EntryId[] = []
       for (let i = 3; i < args.count; i++) ids.push(args.id(i))
       const mark = reply.openArray()
       let taken = 0
-      deliveries.claimIds(context, holder(key, args), ids, args.integer(2), (id, cursor, count, idle) => {
+      deliveries.claimIds(context, holder(keys, args), ids, args.integer(2), (id, cursor, count, idle) => {
         writeDelivery(reply, id, cursor, count, idle)
         taken++
       })
@@ -227,7 +228,7 @@ export const builtInFunctions: readonly BuiltInFunction[] = [
     (context, keys, args, reply) => {
       const delivery = { id: args.id(2), deliveries: args.integer(3) }
       const target = { key: keys[1], fields: args.fields(4) }
-      const letter = deliveries.deadLetter(context, holder(keys[0], args), delivery, target)
+      const letter = deliveries.deadLetter(context, holder([keys[0]], args), delivery, target)
       if (letter === undefined) reply.nil()
       else reply.bulk(letter)
     },
@@ -246,27 +247,47 @@ export const builtInFunctions: readonly BuiltInFunction[] = [
         name: args.string(5),
         packed: args.string(6),
       }
-      reply.integer(deliveries.reschedule(context, holder(keys[0], args), delivery, later) ? 1 : 0)
+      reply.integer(deliveries.reschedule(context, holder([keys[0]], args), delivery, later) ? 1 : 0)
     },
   ),
 
-  define('schedule', 'Puts an entry aside until it is due', { keys: 2, arguments: 3 }, (context, keys, args, reply) => {
-    schedule(context, {
+  define('schedule', 'Puts an entry aside until it is due', { keys: 3, arguments: 4 }, (context, keys, args, reply) => {
+    const window = args.optional(3)
+    const seen = schedule(context, {
       schedule: keys[0],
       scheduled: keys[1],
       due: args.integer(0),
       name: args.string(1),
       packed: args.string(2),
+      once: window === undefined ? undefined : { mark: keys[2], window },
     })
-    reply.integer(1)
+    reply.array(2)
+    reply.integer(seen === undefined ? 0 : 1)
+    reply.bulk(seen ?? '')
   }),
 
   define(
     'unschedule',
     'Takes a scheduled entry out',
-    { keys: 2, arguments: 1, allowOom: true },
-    (context, [times, scheduled], args, reply) =>
-      reply.integer(unschedule(context, { schedule: times, scheduled }, args.string(0)) ? 1 : 0),
+    { keys: 3, arguments: 1, allowOom: true },
+    (context, [times, scheduled, mark], args, reply) =>
+      reply.integer(unschedule(context, { schedule: times, scheduled }, args.string(0), mark) ? 1 : 0),
+  ),
+
+  define(
+    'scheduled',
+    'What waits in the schedule',
+    { keys: 2, arguments: 2, readOnly: true },
+    (context, [times, scheduled], args, reply) => {
+      const waiting = scheduledEntries(context, { schedule: times, scheduled }, args.integer(0), args.integer(1))
+      reply.array(waiting.length)
+      for (const { name, due, packed } of waiting) {
+        reply.array(3)
+        reply.bulk(name)
+        reply.bulk(String(due))
+        reply.bulk(packed)
+      }
+    },
   ),
 
   define('promote', 'Appends what is due', { keys: 3, arguments: 1 }, (context, keys, args, reply) => {
@@ -357,31 +378,39 @@ export const builtInFunctions: readonly BuiltInFunction[] = [
     },
   ),
 
-  define('info', 'What is known of a stream', { keys: 1, arguments: 0, readOnly: true }, (context, [key], _, reply) => {
-    const info = groups.info(context, key)
-    if (info === undefined) {
-      reply.nil()
-      return
-    }
-    reply.array(7)
-    reply.integer(info.length)
-    reply.bulk(info.firstId ?? '')
-    reply.bulk(info.lastId)
-    reply.bulk(info.maxDeletedId)
-    reply.integer(info.entriesAdded)
-    reply.integer(info.groups)
-    reply.integer(info.memory)
-  }),
+  define(
+    'info',
+    'What is known of a stream',
+    { keys: 2, arguments: 0, readOnly: true },
+    (context, [key, trimmed], _, reply) => {
+      const info = groups.info(context, { key, trimmed })
+      if (info === undefined) {
+        reply.nil()
+        return
+      }
+      reply.array(10)
+      reply.integer(info.length)
+      reply.bulk(info.firstId ?? '')
+      reply.bulk(info.lastId)
+      reply.bulk(info.maxDeletedId)
+      reply.integer(info.entriesAdded)
+      reply.integer(info.groups)
+      reply.integer(info.memory)
+      reply.integer(info.trimmed.removed)
+      reply.bulk(info.trimmed.below ?? '')
+      reply.bulk(info.trimmed.forcedBelow ?? '')
+    },
+  ),
 
   define(
     'trim',
     'Trims what every group has acknowledged',
-    { keys: 2, arguments: 4, allowOom: true },
+    { keys: 3, arguments: 4, allowOom: true },
     (context, keys, args, reply) => {
       const minId = args.string(1)
       const { removed, unread, length } = trim(
         context,
-        { key: keys[0], checkpoints: keys[1] },
+        { key: keys[0], checkpoints: keys[1], trimmed: keys[2] },
         {
           maxLength: args.optional(0),
           minId: minId === '' ? undefined : args.id(1),

@@ -2,10 +2,13 @@ import { consumerOf } from '../commands/deliveries.js'
 import { groupAt, hashAt, sortedSetAt, streamAt } from '../commands/values.js'
 import { acknowledge } from '../commands/xack.js'
 import { type ClaimOptions, claim as claimEntries } from '../commands/xclaim.js'
+import { trimStream } from '../commands/xtrim.js'
 import type { Cursor } from '../stream/cursor.js'
 import type { EntryId } from '../stream/entry-id.js'
+import { PendingEntry } from '../stream/pending.js'
 import { appendEntry } from './append.js'
 import { type HeldDelivery, owns, type StepContext, type WireFields } from './context.js'
+import { wireOf } from './fields.js'
 import { schedule } from './schedule.js'
 
 /** Whose deliveries are meant; latin1. */
@@ -13,7 +16,12 @@ export interface Holder {
   key: string
   group: string
   consumer: string
+  /** Stream of deliveries whose entry somebody else deleted. */
+  missing?: string
 }
+
+/** Such a stream keeps about so many. */
+const MOST_MISSING = 10_000
 
 /** Acknowledges what the holder still owns; answers what it does not. */
 export function settle(context: StepContext, holder: Holder, held: readonly HeldDelivery[]): EntryId[] {
@@ -32,12 +40,22 @@ export function heartbeat(context: StepContext, holder: Holder, held: readonly H
   const lost: EntryId[] = []
   const mine: EntryId[] = []
   const { group } = groupAt(context.database, holder.key, holder.group, now)
-  for (const delivery of held) (owns(group, holder.consumer, delivery) ? mine : lost).push(delivery.id)
+  const counts: number[] = []
+  for (const delivery of held) {
+    if (owns(group, holder.consumer, delivery)) {
+      mine.push(delivery.id)
+      counts.push(delivery.deliveries)
+    } else lost.push(delivery.id)
+  }
   const kept = new Set<EntryId>()
   take(context, holder, mine, { minIdle: 0, time: now, deliveries: undefined, force: false, count: false }, (id) =>
     kept.add(id),
   )
-  for (const id of mine) if (!kept.has(id)) lost.push(id)
+  for (const [i, id] of mine.entries()) {
+    if (kept.has(id)) continue
+    lost.push(id)
+    noteMissing(context, holder, holder.consumer, id, counts[i])
+  }
   return lost
 }
 
@@ -54,7 +72,11 @@ export function release(context: StepContext, holder: Holder, held: readonly Hel
   }
   let released = 0
   for (const [count, ids] of byCount) {
-    take(context, holder, ids, { minIdle: 0, time: 0, deliveries: count, force: false, count: false }, () => {})
+    const kept = new Set<EntryId>()
+    take(context, holder, ids, { minIdle: 0, time: 0, deliveries: count, force: false, count: false }, (id) =>
+      kept.add(id),
+    )
+    for (const id of ids) if (!kept.has(id)) noteMissing(context, holder, holder.consumer, id, count + 1)
     released += ids.length
   }
   return released
@@ -142,8 +164,39 @@ export function reschedule(
 }
 
 function takeOver(context: StepContext, holder: Holder, ids: readonly EntryId[], minIdle: number, emit: Emit): void {
-  const options = { minIdle, time: context.now, deliveries: undefined, force: false, count: true }
-  take(context, holder, ids, options, emit)
+  const { now } = context
+  const { group } = groupAt(context.database, holder.key, holder.group, now)
+  const due = new Map<EntryId, { consumer: string; deliveries: number }>()
+  for (const id of ids) {
+    if (!group.pending.get(id, pending) || now - pending.deliveryTime < minIdle) continue
+    due.set(id, { consumer: pending.consumer?.name ?? '', deliveries: pending.deliveryCount })
+  }
+  const options = { minIdle, time: now, deliveries: undefined, force: false, count: true }
+  take(context, holder, ids, options, (id, cursor, deliveries, idle) => {
+    due.delete(id)
+    emit(id, cursor, deliveries, idle)
+  })
+  for (const [id, { consumer, deliveries }] of due) noteMissing(context, holder, consumer, id, deliveries)
+}
+
+const pending = new PendingEntry()
+
+/** Writes down that a pending entry is no longer in its stream, for whoever asks later. */
+function noteMissing(
+  context: StepContext,
+  { group, missing }: Holder,
+  consumer: string,
+  id: EntryId,
+  deliveries: number,
+): void {
+  if (missing === undefined) return
+  const { engine, database, now } = context
+  const fields = ['group', group, 'id', id.toString(), 'consumer', consumer, 'deliveries', String(deliveries)]
+  appendEntry(context, missing, wireOf(fields.map((field) => Buffer.from(field, 'latin1'))))
+  const stream = streamAt(database, missing, now)
+  if (stream === undefined || stream.length <= MOST_MISSING) return
+  const bound = { maxLength: MOST_MISSING, minId: undefined, approximate: true, limit: undefined } as const
+  trimStream(engine, database, missing, stream, { ...bound, references: 'keep' })
 }
 
 function take(

@@ -127,10 +127,12 @@ export interface StreamFacts {
   entriesAdded: number
   groups: number
   memory: number
+  trimmed: { removed: number; below: string | null; forcedBelow: string | null }
 }
 
-export function info({ database, now }: StepContext, key: string): StreamFacts | undefined {
-  const stream = streamAt(database, key, now)
+export function info({ database, now }: StepContext, keys: { key: string; trimmed: string }): StreamFacts | undefined {
+  const stream = streamAt(database, keys.key, now)
+  const record = hashAt(database, keys.trimmed, now)
   if (stream === undefined) return undefined
   return {
     length: stream.length,
@@ -140,6 +142,11 @@ export function info({ database, now }: StepContext, key: string): StreamFacts |
     entriesAdded: stream.entriesAdded,
     groups: stream.groups.size,
     memory: stream.memory(),
+    trimmed: {
+      removed: Number(record?.get('removed') ?? 0),
+      below: record?.get('below') ?? null,
+      forcedBelow: record?.get('forced') ?? null,
+    },
   }
 }
 

@@ -1,6 +1,8 @@
 import { deleteFields, setFields } from '../commands/hashes.js'
+import { deleteKey } from '../commands/keys.js'
 import { addMembers, removeMembers } from '../commands/sorted-sets.js'
-import { hashAt, sortedSetAt, streamAt } from '../commands/values.js'
+import { setString } from '../commands/strings.js'
+import { hashAt, sortedSetAt, streamAt, stringAt } from '../commands/values.js'
 import { deleteEntries } from '../commands/xdel.js'
 import type { EntryId } from '../stream/entry-id.js'
 import { appendEntry } from './append.js'
@@ -13,24 +15,65 @@ export interface ScheduleKeys {
   scheduled: string
 }
 
-/** Puts packed fields aside until they are due (ms since the epoch); the same name replaces. */
+/**
+ * Puts packed fields aside until they are due (ms since the epoch). The same name replaces; with `once` it changes nothing
+ * while the mark stands, and what the mark says is answered: an entry id, or @ and the due time of what was scheduled.
+ */
 export function schedule(
   context: StepContext,
-  { schedule: times, scheduled, due, name, packed }: ScheduleKeys & { due: number; name: string; packed: string },
-): void {
+  {
+    schedule: times,
+    scheduled,
+    due,
+    name,
+    packed,
+    once,
+  }: ScheduleKeys & { due: number; name: string; packed: string; once?: { mark: string; window: number } },
+): string | undefined {
   const { engine, database, now } = context
   sortedSetAt(database, times, now)
   hashAt(database, scheduled, now)
+  if (once !== undefined) {
+    const seen = stringAt(database, once.mark, now)
+    if (seen !== undefined) return seen.split(' ')[0]
+  }
   addMembers(engine, database, times, [[due, name]], now)
   setFields(engine, database, scheduled, [[name, packed]], now)
+  if (once !== undefined) setString(engine, database, once.mark, `@${due} 0`, Math.max(due, now) + once.window)
+  return undefined
 }
 
-/** False when nothing of that name waits. */
-export function unschedule(context: StepContext, { schedule: times, scheduled }: ScheduleKeys, name: string): boolean {
+/** Takes it out again, with its mark; false when nothing of that name waits. */
+export function unschedule(
+  context: StepContext,
+  { schedule: times, scheduled }: ScheduleKeys,
+  name: string,
+  mark: string,
+): boolean {
   const { engine, database, now } = context
   sortedSetAt(database, times, now)
+  const seen = stringAt(database, mark, now)
   deleteFields(engine, database, scheduled, [name], now)
-  return removeMembers(engine, database, times, [name], now) === 1
+  const removed = removeMembers(engine, database, times, [name], now) === 1
+  if (removed && seen?.startsWith('@')) deleteKey(engine, database, mark)
+  return removed
+}
+
+/** What waits, by due time, from the `offset`-th on. */
+export function scheduledEntries(
+  { database, now }: StepContext,
+  { schedule: times, scheduled }: ScheduleKeys,
+  offset: number,
+  count: number,
+): { name: string; due: number; packed: string }[] {
+  const waiting: { name: string; due: number; packed: string }[] = []
+  const packed = hashAt(database, scheduled, now)
+  const set = sortedSetAt(database, times, now)
+  set?.walk(offset, Math.min(offset + count, set.size), (name, due) => {
+    const fields = packed?.get(name)
+    if (fields !== undefined) waiting.push({ name, due, packed: fields })
+  })
+  return waiting
 }
 
 /** Appends what is due, oldest first, at most `limit`. */

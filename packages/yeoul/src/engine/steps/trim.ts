@@ -1,4 +1,5 @@
-import { streamAt } from '../commands/values.js'
+import { setFields } from '../commands/hashes.js'
+import { hashAt, streamAt } from '../commands/values.js'
 import { trimStream } from '../commands/xtrim.js'
 import { EntryId } from '../stream/entry-id.js'
 import type { Stream } from '../stream/stream.js'
@@ -17,10 +18,11 @@ export interface TrimBounds {
 /** Trims from the head; `unread` counts what went at or after the first entry that some group had not acknowledged. */
 export function trim(
   context: StepContext,
-  keys: { key: string; checkpoints: string },
+  keys: { key: string; checkpoints: string; trimmed: string },
   { maxLength, minId, force, limit }: TrimBounds,
 ): { removed: number; unread: number; length: number } {
   const stream = streamAt(context.database, keys.key, context.now)
+  hashAt(context.database, keys.trimmed, context.now)
   if (stream === undefined) return { removed: 0, unread: 0, length: 0 }
   const most = maxLength === undefined ? limit : Math.min(limit, stream.length - maxLength)
   const floor = acknowledgedBelow(context, keys) ?? (force ? EntryId.max() : undefined)
@@ -32,7 +34,27 @@ export function trim(
     removed = removeBelow(context, keys.key, stream, further ? floor : cut, most)
     if (force && further && removed < most) unread = removeBelow(context, keys.key, stream, cut, most - removed)
   }
+  if (removed + unread > 0) remember(context, keys.trimmed, stream, removed + unread, unread > 0)
   return { removed: removed + unread, unread, length: stream.length }
+}
+
+/** The record of what trimming has done to a stream: how many entries went, and below which id nothing is left. */
+function remember(
+  { engine, database, now }: StepContext,
+  key: string,
+  stream: Stream,
+  removed: number,
+  forced: boolean,
+): void {
+  const below = stream.length > 0 ? stream.firstId.clone() : stream.lastId.clone()
+  if (stream.length === 0) below.increment()
+  const before = Number(hashAt(database, key, now)?.get('removed') ?? 0)
+  const record: [string, string][] = [
+    ['removed', String(before + removed)],
+    ['below', below.toString()],
+  ]
+  if (forced) record.push(['forced', below.toString()])
+  setFields(engine, database, key, record, now)
 }
 
 /** Removes entries below `cut` from the head, at most `most`. */

@@ -1,4 +1,4 @@
-import { scheduledKey, scheduleKey } from '../../runtime/keys.js'
+import { missingKey, scheduledKey, scheduleKey } from '../../runtime/keys.js'
 import type { Delivery, Fields, Held } from '../../runtime/store.js'
 import { packFields } from './packed-fields.js'
 import type { Argument, Reply, Step } from './step.js'
@@ -40,7 +40,7 @@ export const settle: Step<Holding, string[]> = {
 /**
  * Sets the idle time of what the consumer still owns to 0; neither owner nor delivery count change.
  *
- * KEYS  stream
+ * KEYS  stream, missing
  * ARGV  as settle
  * →     the ids that are no longer its own, or whose entry was deleted
  */
@@ -49,18 +49,22 @@ export const heartbeat: Step<Holding, string[]> = {
   allowOom: true,
   lua: `
     local mine, lost = fence(keys[1], args[1], args[2], args, 3)
-    local kept = {}
+    local kept, counts = {}, {}
+    for i = 3, #args, 2 do counts[args[i]] = args[i + 1] end
     for from = 1, #mine, 1000 do
       local slice = { unpack(mine, from, math.min(from + 999, #mine)) }
       slice[#slice + 1] = 'JUSTID'
       for _, id in ipairs(redis.call('XCLAIM', keys[1], args[1], args[2], 0, unpack(slice))) do kept[id] = true end
     end
     for _, id in ipairs(mine) do
-      if not kept[id] then lost[#lost + 1] = id end
+      if not kept[id] then
+        lost[#lost + 1] = id
+        note_missing(keys[2], args[1], args[2], id, counts[id])
+      end
     end
     return lost
   `,
-  keys: ({ stream }) => [stream],
+  keys: ({ stream }) => [stream, missingKey(stream)],
   args: holdingArgs,
   answer: (reply) => reply as string[],
 }
@@ -68,7 +72,7 @@ export const heartbeat: Step<Holding, string[]> = {
 /**
  * Hands back: claimable at once (delivery time 0), and the delivery is not counted.
  *
- * KEYS  stream
+ * KEYS  stream, missing
  * ARGV  as settle
  * →     how many were handed back
  */
@@ -89,19 +93,23 @@ export const release: Step<Holding, number> = {
       for from = 1, #ids, 1000 do
         local slice = { unpack(ids, from, math.min(from + 999, #ids)) }
         for _, option in ipairs({ 'TIME', '0', 'RETRYCOUNT', count, 'JUSTID' }) do slice[#slice + 1] = option end
-        redis.call('XCLAIM', keys[1], args[1], args[2], 0, unpack(slice))
+        local kept = {}
+        for _, id in ipairs(redis.call('XCLAIM', keys[1], args[1], args[2], 0, unpack(slice))) do kept[id] = true end
+        for i = from, math.min(from + 999, #ids) do
+          if not kept[ids[i]] then note_missing(keys[2], args[1], args[2], ids[i], counts[ids[i]]) end
+        end
       end
     end
     return #mine
   `,
-  keys: ({ stream }) => [stream],
+  keys: ({ stream }) => [stream, missingKey(stream)],
   args: holdingArgs,
   answer: (reply) => reply as number,
 }
 
 /** Takes candidates = XPENDING rows over; drops those whose entry was deleted. Used by claim and claimids. */
 const takeOver = `
-    local function take_over(stream, group, consumer, min_idle, candidates)
+    local function take_over(stream, missing, group, consumer, min_idle, candidates)
       local deliveries, deleted, ids = {}, {}, {}
       for _, row in ipairs(candidates) do ids[#ids + 1] = row[1] end
       local taken = {}
@@ -116,6 +124,7 @@ const takeOver = `
           deliveries[#deliveries + 1] = { row[1], row[4] + 1, row[3], fields }
         else
           redis.call('XACK', stream, group, row[1])
+          note_missing(missing, group, row[2], row[1], row[4])
           deleted[#deleted + 1] = row[1]
         end
       end
@@ -126,7 +135,7 @@ const takeOver = `
 /**
  * Takes over what has been idle long enough. Looks at no more than ten times `count` pending entries.
  *
- * KEYS  stream
+ * KEYS  stream, missing
  * ARGV  group, consumer, minimum idle ms, count, cursor ('0-0' = from the first)
  * →     [next cursor ('0-0' = complete), [id, delivery count, ms idle before, [fields …]] …, [deleted id …]]
  */
@@ -152,10 +161,10 @@ export const claim: Step<
         end
       end
     end
-    local deliveries, deleted = take_over(stream, group, consumer, min_idle, candidates)
+    local deliveries, deleted = take_over(stream, keys[2], group, consumer, min_idle, candidates)
     return { following or '0-0', deliveries, deleted }
   `,
-  keys: ({ stream }) => [stream],
+  keys: ({ stream }) => [stream, missingKey(stream)],
   args: ({ group, consumer, minIdle, count, cursor }) => [group, consumer, String(minIdle), String(count), cursor],
   answer: (reply) => {
     const [next, deliveries, deleted] = reply as [Buffer, Reply[], Buffer[]]
@@ -166,7 +175,7 @@ export const claim: Step<
 /**
  * Takes over exactly the given ids, those that are pending and idle long enough.
  *
- * KEYS  stream
+ * KEYS  stream, missing
  * ARGV  group, consumer, minimum idle ms, ids …
  * →     [[id, delivery count, ms idle before, [fields …]] …]
  */
@@ -184,9 +193,9 @@ export const claimIds: Step<
       local row = redis.call('XPENDING', stream, group, args[i], args[i], 1)[1]
       if row and row[3] >= min_idle then candidates[#candidates + 1] = row end
     end
-    return (take_over(stream, group, consumer, min_idle, candidates))
+    return (take_over(stream, keys[2], group, consumer, min_idle, candidates))
   `,
-  keys: ({ stream }) => [stream],
+  keys: ({ stream }) => [stream, missingKey(stream)],
   args: ({ group, consumer, minIdle, ids }) => [group, consumer, String(minIdle), ...ids],
   answer: (reply) => (reply as Reply[]).map(delivery),
 }

@@ -1,4 +1,4 @@
-import { checkpointKey } from '../../runtime/keys.js'
+import { checkpointKey, trimmedKey } from '../../runtime/keys.js'
 import type { GroupInfo, StreamInfo, TrimRequest } from '../../runtime/store.js'
 import type { Reply, Step } from './step.js'
 
@@ -180,8 +180,9 @@ export const groups: Step<{ stream: string }, GroupInfo[]> = {
 /**
  * What is known of a stream, without its entries' payload.
  *
- * KEYS  stream
- * →     [length, first id ('' = empty), last id, highest deleted id, entries ever added, groups, bytes ('' = unknown)],
+ * KEYS  stream, trim record
+ * →     [length, first id ('' = empty), last id, highest deleted id, entries ever added, groups, bytes ('' = unknown),
+ *        trimmed entries, trimmed below ('' = never), forced below ('' = never)],
  *       nil when it does not exist
  */
 export const info: Step<{ stream: string }, StreamInfo | null> = {
@@ -192,24 +193,19 @@ export const info: Step<{ stream: string }, StreamInfo | null> = {
     local stream = record(redis.call('XINFO', 'STREAM', keys[1]))
     local first = stream['first-entry']
     local memory = redis.pcall('MEMORY', 'USAGE', keys[1])
+    local trimmed = keys[2] and redis.call('HMGET', keys[2], 'removed', 'below', 'forced') or {}
     return {
       stream.length, first and first[1] or '', stream['last-generated-id'], stream['max-deleted-entry-id'] or '0-0',
       stream['entries-added'] or stream.length, stream.groups, type(memory) == 'number' and memory or '',
+      tonumber(trimmed[1] or 0), trimmed[2] or '', trimmed[3] or '',
     }
   `,
-  keys: ({ stream }) => [stream],
+  keys: ({ stream }) => [stream, trimmedKey(stream)],
   args: () => [],
   answer: (reply) => {
     if (reply === null) return null
-    const [length, firstId, lastId, maxDeletedId, entriesAdded, groupCount, memory] = reply as [
-      number,
-      string,
-      string,
-      string,
-      number,
-      number,
-      number | '',
-    ]
+    const [length, firstId, lastId, maxDeletedId, entriesAdded, groupCount, memory, removed, below, forcedBelow] =
+      reply as [number, string, string, string, number, number, number | '', number, string, string]
     return {
       length,
       firstId: firstId === '' ? null : firstId,
@@ -217,6 +213,7 @@ export const info: Step<{ stream: string }, StreamInfo | null> = {
       maxDeletedId,
       entriesAdded,
       groups: groupCount,
+      trimmed: { removed, below: below || null, forcedBelow: forcedBelow || null },
       memory: memory === '' ? null : memory,
     }
   },
@@ -226,7 +223,7 @@ export const info: Step<{ stream: string }, StreamInfo | null> = {
  * Trims from the head, as far as every group has acknowledged, or further with force.
  * `unread` counts the entries removed at or after the first one that some group had not acknowledged.
  *
- * KEYS  stream, checkpoints
+ * KEYS  stream, checkpoints, trim record
  * ARGV  maxLength ('' = none), minId ('' = none), force (1 or 0), limit ('' = none)
  * →     [removed, unread, length]
  */
@@ -269,9 +266,20 @@ export const trim: Step<{ stream: string; options: TrimRequest }, { removed: num
         unread = remove_below(cut, most - removed)
       end
     end
+    if removed + unread > 0 and keys[3] then
+      local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+      local below = first and first[1]
+      if not below then
+        local ms, seq = string.match(record(redis.call('XINFO', 'STREAM', stream))['last-generated-id'], '^(%d+)-(%d+)$')
+        below = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
+      end
+      redis.pcall('HINCRBY', keys[3], 'removed', removed + unread)
+      redis.pcall('HSET', keys[3], 'below', below)
+      if unread > 0 then redis.pcall('HSET', keys[3], 'forced', below) end
+    end
     return { removed + unread, unread, redis.call('XLEN', stream) }
   `,
-    keys: ({ stream }) => [stream, checkpointKey(stream)],
+    keys: ({ stream }) => [stream, checkpointKey(stream), trimmedKey(stream)],
     args: ({ options }) => [
       String(options.maxLength ?? ''),
       options.minId ?? '',

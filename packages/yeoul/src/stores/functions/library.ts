@@ -3,7 +3,7 @@ import { append, appendAll } from './append.js'
 import { claim, claimIds, deadLetter, heartbeat, release, reschedule, settle } from './deliveries.js'
 import { checkpoint, ensureGroup, groups, info, removeConsumer, removeGroup, setGroup, trim } from './groups.js'
 import { prelude } from './prelude.js'
-import { promote, redrive, schedule, unschedule } from './schedule.js'
+import { promote, redrive, schedule, scheduledEntries, unschedule } from './schedule.js'
 import type { AnyStep } from './step.js'
 
 export const libraryName = 'yeoul'
@@ -12,7 +12,7 @@ export const libraryName = 'yeoul'
  * Rises with every change of a step. A newer library on the server is left alone: steps keep their arguments and answers,
  * or get a new name, so processes of different releases share one server.
  */
-export const libraryVersion = 1
+export const libraryVersion = 2
 
 export const steps: readonly AnyStep[] = [
   append,
@@ -26,6 +26,7 @@ export const steps: readonly AnyStep[] = [
   reschedule,
   schedule,
   unschedule,
+  scheduledEntries,
   promote,
   redrive,
   ensureGroup,

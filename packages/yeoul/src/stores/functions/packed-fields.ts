@@ -13,3 +13,14 @@ export function packFields(fields: Fields): Buffer {
   }
   return Buffer.concat(parts)
 }
+
+export function unpackFields(packed: Buffer): Buffer[] {
+  const fields: Buffer[] = []
+  for (let at = 0; at < packed.length; ) {
+    const colon = packed.indexOf(0x3a, at)
+    const start = colon + 1
+    at = start + Number(packed.toString('latin1', at, colon))
+    fields.push(packed.subarray(start, at))
+  }
+  return fields
+}

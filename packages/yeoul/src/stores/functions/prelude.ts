@@ -75,6 +75,13 @@ local function fence(stream, group, consumer, args, at)
   return mine, lost
 end
 
+-- Writes down that a pending entry is no longer in its stream, for whoever asks later (verify). Never fails the step.
+local function note_missing(missing, group, consumer, id, deliveries)
+  if not missing then return end
+  redis.pcall('XADD', missing, 'MAXLEN', '~', 10000, '*',
+    'group', group, 'id', id, 'consumer', consumer, 'deliveries', deliveries)
+end
+
 -- Fields packed as <decimal byte length>:<bytes> for every name and value.
 local function unpack_fields(packed)
   local fields, at = {}, 1

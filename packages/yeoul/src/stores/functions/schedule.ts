@@ -1,31 +1,87 @@
-import { scheduledKey, scheduleKey } from '../../runtime/keys.js'
-import type { Fields } from '../../runtime/store.js'
-import { packFields } from './packed-fields.js'
+import { onceKey, scheduledKey, scheduleKey } from '../../runtime/keys.js'
+import type { Fields, Scheduled, ScheduledEntry } from '../../runtime/store.js'
+import { packFields, unpackFields } from './packed-fields.js'
 import type { Argument, Step } from './step.js'
 
 /**
- * Puts an entry aside until it is due; the same key replaces.
+ * Puts an entry aside until it is due; the same key replaces, or changes nothing while its once mark stands.
  *
- * KEYS  schedule, scheduled
- * ARGV  due ms, key, packed fields
- * →     1
+ * KEYS  schedule, scheduled, once mark
+ * ARGV  due ms, key, packed fields, window ms ('' = replace)
+ * →     [duplicate (1 or 0), what the mark says ('' = no duplicate): an entry id, or @ and the due ms of what was scheduled]
  */
-export const schedule: Step<{ stream: string; fields: Fields; due: number; key: string }, void> = {
+export const schedule: Step<
+  { stream: string; fields: Fields; due: number; key: string; once?: { window: number } },
+  Scheduled
+> = {
   name: 'yeoul_schedule',
   lua: `
+    if args[4] ~= '' then
+      local seen = redis.call('GET', keys[3])
+      if seen then return { 1, string.match(seen, '^%S+') } end
+    end
     redis.call('ZADD', keys[1], args[1], args[2])
     redis.call('HSET', keys[2], args[2], args[3])
-    return 1
+    if args[4] ~= '' then
+      local until_due = math.max(tonumber(args[1]) - now(), 0)
+      redis.call('SET', keys[3], '@' .. args[1] .. ' 0', 'PX', string.format('%.0f', tonumber(args[4]) + until_due))
+    end
+    return { 0, '' }
+  `,
+  keys: ({ stream, key }) => [scheduleKey(stream), scheduledKey(stream), onceKey(stream, key)],
+  args: ({ due, key, fields, once }) => [
+    String(due),
+    key,
+    packFields(fields),
+    once === undefined ? '' : String(Math.ceil(once.window)),
+  ],
+  answer: (reply) => {
+    const [duplicate, mark] = reply as [number, string]
+    return scheduledAnswer(duplicate === 1 ? mark : undefined)
+  },
+}
+
+/** `mark`: what the once mark of a duplicate says. */
+export function scheduledAnswer(mark: string | undefined): Scheduled {
+  if (mark === undefined) return { duplicate: false, id: null, due: null }
+  if (mark.startsWith('@')) return { duplicate: true, id: null, due: Number(mark.slice(1)) }
+  return { duplicate: true, id: mark, due: null }
+}
+
+/**
+ * What waits, by due time.
+ *
+ * KEYS  schedule, scheduled
+ * ARGV  offset, count
+ * →     [[key, due ms, packed fields] …]
+ */
+export const scheduledEntries: Step<{ stream: string; offset: number; count: number }, ScheduledEntry[]> = {
+  name: 'yeoul_scheduled',
+  readOnly: true,
+  binary: true,
+  lua: `
+    local answer, from = {}, tonumber(args[1])
+    local waiting = redis.call('ZRANGE', keys[1], from, from + tonumber(args[2]) - 1, 'WITHSCORES')
+    for i = 1, #waiting, 2 do
+      local packed = redis.call('HGET', keys[2], waiting[i])
+      if packed then answer[#answer + 1] = { waiting[i], waiting[i + 1], packed } end
+    end
+    return answer
   `,
   keys: ({ stream }) => [scheduleKey(stream), scheduledKey(stream)],
-  args: ({ due, key, fields }) => [String(due), key, packFields(fields)],
-  answer: () => undefined,
+  args: ({ offset, count }) => [String(offset), String(count)],
+  answer: (reply) =>
+    (reply as Buffer[][]).map(([key, due, packed]) => ({
+      key: key.toString(),
+      due: Number(due.toString('latin1')),
+      fields: unpackFields(packed),
+    })),
 }
 
 /**
  * Takes a scheduled entry out again.
  *
- * KEYS  schedule, scheduled
+ * KEYS  schedule, scheduled, once mark
  * ARGV  key
  * →     1, or 0 when nothing of that key was scheduled
  */
@@ -34,9 +90,14 @@ export const unschedule: Step<{ stream: string; key: string }, boolean> = {
   allowOom: true,
   lua: `
     redis.call('HDEL', keys[2], args[1])
-    return redis.call('ZREM', keys[1], args[1])
+    local removed = redis.call('ZREM', keys[1], args[1])
+    if removed == 1 then
+      local seen = redis.call('GET', keys[3])
+      if seen and string.sub(seen, 1, 1) == '@' then redis.call('DEL', keys[3]) end
+    end
+    return removed
   `,
-  keys: ({ stream }) => [scheduleKey(stream), scheduledKey(stream)],
+  keys: ({ stream, key }) => [scheduleKey(stream), scheduledKey(stream), onceKey(stream, key)],
   args: ({ key }) => [key],
   answer: (reply) => reply === 1,
 }
