@@ -237,6 +237,24 @@ describe.skipIf(!hasRedis() || !hasPostgres())('the pieces around', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
   })
 
+  it('while the database is away people talk on, and it gets everything when it is back', {
+    timeout: 60_000,
+  }, async () => {
+    const page = new Page(chat, '민아')
+    await page.frame('messages')
+    await postgres.kill()
+    for (let n = 0; n < 20; n++) page.send({ type: 'send', room: '여울', clientId: `away-${n}`, text: `away ${n}` })
+    const { seq } = await page.frame('sent', ({ clientId }) => clientId === 'away-19')
+    const { messages } = await get<{ messages: { seq: number }[] }>(chat, `/api/rooms/여울/messages?limit=20`)
+    expect(messages.at(-1)?.seq).toBe(seq)
+    expect((await fetch(`${chat.url}/api/search?q=away`)).status).toBe(503)
+    await postgres.restart()
+    await page.frame('stored', (frame) => frame.seq >= seq)
+    const { hits } = await get<{ hits: SearchHit[] }>(chat, '/api/search?q=away&limit=50')
+    expect(hits).toHaveLength(20)
+    page.close()
+  })
+
   it('a room is opened once and everybody hears of it', { timeout: 30_000 }, async () => {
     const page = new Page(chat, '민아')
     await page.frame('welcome')
