@@ -1,11 +1,9 @@
 /** The runtime over real stores: publish → handle → acknowledge, retry, dead letter, redrive, take-over, drain. */
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ConnectTarget, connect, type Message, type Yeoul } from '../../packages/yeoul/src/index.js'
-import { hasRedis, hasYeoul, type RunningServer, startRedis, startYeoul } from '../servers.js'
+import { connect, type Message, type Yeoul } from '../../packages/yeoul/src/index.js'
+import { hasRedis, type RunningServer, startRedis } from '../servers.js'
+import { type Place, places } from './places.js'
 
 interface Order {
   id: string
@@ -14,43 +12,6 @@ interface Order {
 
 /** ms; long enough for a machine that does much else. */
 const PATIENCE = 25_000
-
-interface Place {
-  target: ConnectTarget
-  end(): Promise<void>
-}
-
-const places: { name: string; available: boolean; start(): Promise<Place> }[] = [
-  {
-    name: 'redis-server',
-    available: hasRedis(),
-    async start() {
-      const server = await startRedis()
-      return { target: server.url, end: () => server.stop() }
-    },
-  },
-  {
-    name: 'yeoul serve',
-    available: hasYeoul(),
-    async start() {
-      const server = await startYeoul()
-      return { target: server.url, end: () => server.stop() }
-    },
-  },
-  {
-    name: 'memory:',
-    available: true,
-    start: async () => ({ target: 'memory:', end: async () => {} }),
-  },
-  {
-    name: 'file:',
-    available: true,
-    async start() {
-      const directory = await mkdtemp(path.join(tmpdir(), 'yeoul-runtime-'))
-      return { target: `file:${directory}`, end: () => rm(directory, { recursive: true }) }
-    },
-  },
-]
 
 describe.each(places)('runtime on $name', ({ available, start }) => {
   let place: Place

@@ -61,6 +61,7 @@ export {
 export { Topic, type TopicOptions, type TrimOptions } from './runtime/topic.js'
 export type { Retention } from './runtime/trimmer.js'
 export { RetryAfter, Unrecoverable } from './runtime/verdict.js'
+export type { GroupAccount, MessageAccount, MessageState, Verification, VerifyOptions } from './runtime/verification.js'
 export { type BatchWorkerOptions, Worker, type WorkerHealth, type WorkerOptions } from './runtime/worker.js'
 export { type Health, Yeoul } from './runtime/yeoul.js'
 export type { ConnectTarget } from './stores/open.js'

@@ -7,6 +7,7 @@ import { publishCommand } from './publish.js'
 import { serveCommand } from './serve.js'
 import { CliError, DEFAULT_URL, withYeoul } from './session.js'
 import { tailCommand } from './tail.js'
+import { verifyCommand } from './verify.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -74,6 +75,16 @@ program
   .option('--min-idle <ms>', 'idle for at least so long')
   .option('--json', 'as JSON')
   .action((topic, group, flags) => withYeoul(url(), (yeoul) => pendingCommand(yeoul, topic, group, flags)))
+
+program
+  .command('verify')
+  .description('account for every message of a topic; exit status 1 when one is missing')
+  .argument('<topic>')
+  .argument('[ids...]', 'messages to be told of one by one')
+  .option('--group <group>', 'one group only')
+  .option('--all', 'one line a message')
+  .option('--json', 'as JSON; with --all one object a line')
+  .action((topic, ids, flags) => withYeoul(url(), (yeoul) => verifyCommand(yeoul, topic, ids, flags)))
 
 const deadLetters = program.command('dead-letters').description('messages that were put aside after their last attempt')
 

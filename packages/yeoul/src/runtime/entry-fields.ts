@@ -132,6 +132,20 @@ export function idTime(id: string): number {
   return Number.parseInt(id, 10)
 }
 
+/** < 0, 0 or > 0 as `a` comes before, is, or comes after `b`. */
+export function compareIds(a: string, b: string): number {
+  const dashA = a.indexOf('-')
+  const dashB = b.indexOf('-')
+  return (
+    compareDecimals(a.slice(0, dashA), b.slice(0, dashB)) || compareDecimals(a.slice(dashA + 1), b.slice(dashB + 1))
+  )
+}
+
+/** Both without leading zeros; up to 20 digits, which no number holds. */
+function compareDecimals(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
+}
+
 /** The greatest id below; `0-0` has none and answers itself. */
 export function idBefore(id: string): string {
   const dash = id.indexOf('-')

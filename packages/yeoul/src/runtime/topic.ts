@@ -5,6 +5,7 @@ import { type Duration, milliseconds } from './duration.js'
 import { fromStore, YeoulError } from './errors.js'
 import { Format, type FormatOptions } from './format.js'
 import type { Handler } from './handler.js'
+import { sharesSlot } from './keys.js'
 import { report } from './member.js'
 import type { Message } from './message.js'
 import type { TopicMetrics } from './metrics.js'
@@ -54,6 +55,12 @@ export class Topic<In, Out = In> {
     if (name === '' || name.startsWith('yeoul:')) {
       throw new YeoulError('INVALID_OPTION', `topic: ${JSON.stringify(name)} is no name for a topic`, {
         advice: "Choose a name that is not empty and does not begin with 'yeoul:', which the runtime's own keys do.",
+      })
+    }
+    if (!sharesSlot(name)) {
+      throw new YeoulError('INVALID_OPTION', `topic: ${JSON.stringify(name)} has a } that ends no hash tag`, {
+        advice:
+          'Choose a name without braces, or with one whole hash tag such as {shop}:orders: its keys must share a slot.',
       })
     }
     const { store, clock, events, caretaker } = setting

@@ -10,6 +10,7 @@ import { Metrics } from './metrics.js'
 import { type RegisteredTopic, Registry } from './registry.js'
 import type { Channels, StoreFacts, StreamStore } from './store.js'
 import { Topic, type TopicOptions, type TopicSetting } from './topic.js'
+import { type Verification, Verifier, type VerifyOptions } from './verification.js'
 import type { WorkerControl, WorkerHealth } from './worker.js'
 
 export interface YeoulOptions {
@@ -128,6 +129,14 @@ export class Yeoul {
   /** Answers the function that ends the listening. */
   on<K extends EventType>(type: K, listener: (event: YeoulEvents[K]) => void): () => void {
     return this.events.on(type, listener)
+  }
+
+  /**
+   * Says of every message of a topic, for each group, where it is: waiting, delayed, pending, acknowledged, dead, expired, or
+   * missing. Reads the whole topic in pages; writes nothing.
+   */
+  verify(topic: string, options: VerifyOptions = {}): Promise<Verification> {
+    return new Verifier(this.store, this.clock, this.registry, topic, options).verify()
   }
 
   /** A round trip to the store. */
