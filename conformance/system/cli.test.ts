@@ -29,7 +29,9 @@ describe('the yeoul command', () => {
   }
   const json = async (...args: string[]) => JSON.parse((await cli(...args, '--json')).out)
 
-  it('publish → tail → topics → groups → pending → dead-letters list, show, redrive; each also as JSON', async () => {
+  it('publish → tail → topics → groups → pending → dead-letters list, show, redrive; each also as JSON', {
+    timeout: 120_000,
+  }, async () => {
     const first = await cli('publish', 'orders', '{"id":"o-1"}', '--key', '고객 7', '--header', 'source=cli')
     expect(first, first.errors).toMatchObject({ code: 0 })
     const id = first.out.trim()
@@ -104,7 +106,7 @@ describe('the yeoul command', () => {
     await worker.stop()
   })
 
-  it('says in one sentence what is wrong: exit 2 for the call, 1 for the rest', async () => {
+  it('says in one sentence what is wrong: exit 2 for the call, 1 for the rest', { timeout: 60_000 }, async () => {
     const words = await cli('publish', 'orders', '{bad')
     expect(words.code).toBe(2)
     expect(words.errors).toMatch(/^The payload is not JSON .*\n$/)

@@ -42,14 +42,17 @@ describe('the same command on a real Redis and a real PostgreSQL', () => {
       const history = await system.history('ops')
       expect(history.map(({ seq }) => seq)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1))
       expect(new Set(history.map(({ clientId }) => clientId)).size).toBe(200)
-      // Into the database goes what is in the log, a moment later.
+      // What the killed process held reaches the database after its visibility timeout.
       await expect
-        .poll(async () => {
-          const { hits } = await system.json<{ hits: { message: { text: string } }[] }>(
-            `/api/search?q=${encodeURIComponent('점검 77')}`,
-          )
-          return hits.map(({ message }) => message.text)
-        })
+        .poll(
+          async () => {
+            const { hits } = await system.json<{ hits: { message: { text: string } }[] }>(
+              `/api/search?q=${encodeURIComponent('점검 77')}`,
+            )
+            return hits.map(({ message }) => message.text)
+          },
+          { timeout: 40_000 },
+        )
         .toEqual(['점검 77번째'])
 
       const { stdout } = await run('redis-cli', [

@@ -496,6 +496,16 @@ describe('worker', () => {
     expect(attempts).toEqual([1, 1, 1, 1])
   })
 
+  it('R15 stop() while start() is under way waits for it and drains', async () => {
+    const { orders } = await setUp()
+    const worker = orders.worker('billing', () => {})
+    const started = worker.start()
+    const stopped = worker.stop()
+    expect(worker.state).toBe('starting')
+    await Promise.all([started, stopped])
+    expect(worker.state).toBe('stopped')
+  })
+
   it('R15 at the deadline signals abort and messages are handed back at once, the attempt not counted', async () => {
     const { clock, world, orders } = await setUp()
     let signal: AbortSignal | undefined

@@ -134,6 +134,8 @@ export class Worker<T = unknown> implements WorkerControl {
   private readonly from: StartFrom
   private readonly stopTimeout: number
   private startedAt = 0
+  /** Settles, without an error, when `start()` has. */
+  private starting: Promise<void> | undefined
   private stopping: Promise<void> | undefined
   private released: Subscription | undefined
 
@@ -291,6 +293,16 @@ export class Worker<T = unknown> implements WorkerControl {
     if (this.current !== 'idle') {
       throw new YeoulError('WORKER_STATE', `the worker of ${this.topic} for group ${this.group} is ${this.current}`)
     }
+    const begun = this.begin()
+    this.starting = begun.catch(() => {})
+    try {
+      await begun
+    } finally {
+      this.starting = undefined
+    }
+  }
+
+  private async begin(): Promise<void> {
     const { store, clock, registry, stream } = this.setting
     this.enter('starting')
     try {
@@ -318,7 +330,7 @@ export class Worker<T = unknown> implements WorkerControl {
   /**
    * Stops reading, hands back what has not begun, lets handlers finish until the timeout, aborts and hands back what has not
    * finished then, acknowledges what has, and leaves the group. Never rejects for what the store does; it reports. May be
-   * called again: every call resolves when the worker is stopped.
+   * called again, and while `start()` is under way: every call resolves when the worker is stopped.
    */
   stop(options: { timeout?: Duration } = {}): Promise<void> {
     if (this.stopping) return this.stopping
@@ -326,13 +338,10 @@ export class Worker<T = unknown> implements WorkerControl {
       this.enter('stopped')
       return Promise.resolve()
     }
-    if (this.current === 'starting') {
-      return Promise.reject(
-        new YeoulError('WORKER_STATE', 'stop() while start() is under way', { advice: 'Await start() first.' }),
-      )
-    }
     const timeout = options.timeout === undefined ? this.stopTimeout : milliseconds(options.timeout, 'timeout')
-    this.stopping = this.drain(timeout)
+    this.stopping = this.starting
+      ? this.starting.then(() => (this.current === 'running' ? this.drain(timeout) : this.enter('stopped')))
+      : this.drain(timeout)
     return this.stopping
   }
 

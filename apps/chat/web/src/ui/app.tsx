@@ -1,19 +1,13 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { preferences, type Theme } from '../preferences.js'
+import { preferences } from '../preferences.js'
 import { Chat } from '../state/chat.js'
 import type { Socket } from '../state/connection.js'
 import { http } from '../state/http.js'
-import { type Language, translator } from '../text/strings.js'
+import { translator } from '../text/strings.js'
+import type { Settings } from './settings.js'
 import { Shell } from './shell.js'
 import { TextContext } from './text-context.js'
 import { Welcome } from './welcome.js'
-
-export interface Settings {
-  language: Language
-  theme: Theme
-  setLanguage: (language: Language) => void
-  setTheme: (theme: Theme) => void
-}
 
 export function App() {
   const [language, setLanguage] = useState(preferences.language)

@@ -5,9 +5,9 @@ import { Avatar } from './avatar.js'
 import { Composer } from './composer.js'
 import { ConnectionChip } from './connection-chip.js'
 import { Icon } from './icons.js'
-import type { Panel, Target } from './shell.js'
 import { useText } from './text-context.js'
 import { TimelineView } from './timeline-view.js'
+import type { Panel, Target } from './view.js'
 
 export interface ConversationProps {
   chat: Chat

@@ -1,6 +1,6 @@
 import type { Theme } from '../preferences.js'
-import type { Settings } from './app.js'
 import { Icon } from './icons.js'
+import type { Settings } from './settings.js'
 import { useText } from './text-context.js'
 
 const THEMES: Theme[] = ['system', 'light', 'dark']

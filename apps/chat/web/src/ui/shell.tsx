@@ -1,7 +1,6 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
 import { preferences } from '../preferences.js'
 import type { Chat } from '../state/chat.js'
-import type { Settings } from './app.js'
 import { BellPanel } from './bell-panel.js'
 import { Conversation } from './conversation.js'
 import { DetailsPanel } from './details-panel.js'
@@ -10,16 +9,9 @@ import { KeyboardMap } from './keyboard-map.js'
 import { MentionToast } from './mention-toast.js'
 import { RoomsPane, sorted } from './rooms-pane.js'
 import { SearchPanel } from './search-panel.js'
+import type { Settings } from './settings.js'
 import { useText } from './text-context.js'
-
-export type Panel = 'details' | 'search' | 'bell'
-
-/** A message to scroll to; `nonce` makes the same one a new target. */
-export interface Target {
-  room: string
-  seq: number
-  nonce: number
-}
+import type { Panel, Target } from './view.js'
 
 export function Shell({ chat, settings, onLeave }: { chat: Chat; settings: Settings; onLeave: () => void }) {
   const { t } = useText()

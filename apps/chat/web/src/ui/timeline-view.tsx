@@ -7,8 +7,8 @@ import { GapRow } from './gap-row.js'
 import { Icon } from './icons.js'
 import { MessageRow } from './message-row.js'
 import { OutgoingRow } from './outgoing-row.js'
-import type { Target } from './shell.js'
 import { useText } from './text-context.js'
+import type { Target } from './view.js'
 
 /** So many of the newest messages are drawn at first; scrolling up draws more, being at the end draws fewer again. */
 const WINDOW = 120

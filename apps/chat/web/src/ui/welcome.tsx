@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { MAX_NAME } from '../../../server/protocol.js'
-import type { Settings } from './app.js'
 import { Icon } from './icons.js'
+import type { Settings } from './settings.js'
 import { SettingsBar } from './settings-bar.js'
 import { useText } from './text-context.js'
 
