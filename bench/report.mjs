@@ -65,7 +65,7 @@ function draw(section, { key, unit }) {
   const rows = section.rows
     .filter(({ name, values }) => Number.isFinite(values[key]) && name !== 'overhead')
     .map(({ label, values }) => ({ label, value: values[key] }))
-  return barChart({ title: section.title, unit, rows, ours: (label) => !PEER.test(label) })
+  return barChart({ title: section.title, unit, rows, ours: (label) => label.startsWith('yeoul') || !PEER.test(label) })
 }
 
 const PEER = /redis|loop|BullMQ|bee-queue/i
@@ -104,11 +104,13 @@ function taken({ at, rounds, quick, machine }) {
 }
 
 function targets(results) {
-  const lines = ['| measure | measured | wanted | |', '|---|--:|--:|---|']
+  const lines = ['| measure | measured | wanted | | by CPU per operation |', '|---|--:|--:|---|--:|']
   for (const { result } of results) {
     for (const section of result.sections) {
-      for (const { label, figure, unit, wanted, met } of judged(section)) {
-        lines.push(`| ${label} | ${figures(figure)}${unit} | ${wanted} | ${met ? 'met' : '**missed**'} |`)
+      for (const { label, figure, unit, wanted, met, byCpu } of judged(section)) {
+        lines.push(
+          `| ${label} | ${figures(figure)}${unit} | ${wanted} | ${met ? 'met' : '**missed**'} | ${Number.isFinite(byCpu) ? `${figures(byCpu)}×` : ''} |`,
+        )
       }
     }
   }

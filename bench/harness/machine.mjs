@@ -25,9 +25,12 @@ function versionOf(name) {
   return require(`${name}/package.json`).version
 }
 
+/** The commit measured; says so when the tree differs from it. */
 function commit() {
+  const git = (...args) => execFileSync('git', args, { encoding: 'utf8', cwd: import.meta.dirname }).trim()
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', cwd: import.meta.dirname }).trim()
+    const changed = git('status', '--porcelain', '--', '../packages') !== ''
+    return `${git('rev-parse', '--short', 'HEAD')}${changed ? ' with changes' : ''}`
   } catch {
     return undefined
   }

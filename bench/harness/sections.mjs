@@ -5,9 +5,11 @@
  *
  * A target compares two rows or holds one row against a number:
  *
- *     { label, row, key, against?, atLeast? | atMost?, counted? }
+ *     { label, row, key, against?, inverse?, unit?, atLeast? | atMost? }
  *
- * With `against` the figure is row.key / against.key, so a rate wants `atLeast` and a cost `atMost`.
+ * With `against` the figure is row.key / against.key, so a rate wants `atLeast` and a cost `atMost`; `inverse` turns it
+ * over. `cost` names the columns of a section that are CPU time per operation: a rate is then also judged by it, which tells
+ * more on a busy machine.
  */
 export function judged(section) {
   return (section.targets ?? []).flatMap((target) => {
@@ -17,9 +19,19 @@ export function judged(section) {
     if (!Number.isFinite(ours) || !Number.isFinite(theirs) || theirs === 0) return []
     const figure = target.inverse ? theirs / ours : ours / theirs
     const met = atLeast === undefined ? figure <= atMost : figure >= atLeast
+    const cost = (name) =>
+      section.cost?.reduce((sum, column) => sum + section.rows.find((row) => row.name === name).values[column], 0)
+    const byCpu = key === 'rate' && against !== undefined ? cost(against) / cost(row) : undefined
     const unit = against === undefined ? (target.unit ?? '') : '×'
     return [
-      { label, figure, wanted: `${atLeast === undefined ? '≤' : '≥'} ${figures(atLeast ?? atMost)}${unit}`, unit, met },
+      {
+        label,
+        figure,
+        wanted: `${atLeast === undefined ? '≤' : '≥'} ${figures(atLeast ?? atMost)}${unit}`,
+        unit,
+        met,
+        byCpu,
+      },
     ]
   })
 }
@@ -72,8 +84,8 @@ export function plain(section) {
       .trimEnd(),
   )
   const verdicts = judged(section).map(
-    ({ label, figure, unit, wanted, met }) =>
-      `  ${met ? '✓' : '✗'} ${label}: ${figures(figure)}${unit} (wanted ${wanted})`,
+    ({ label, figure, unit, wanted, met, byCpu }) =>
+      `  ${met ? '✓' : '✗'} ${label}: ${figures(figure)}${unit} (wanted ${wanted}${Number.isFinite(byCpu) ? `; ${figures(byCpu)}× by CPU` : ''})`,
   )
   return [section.title, ...text, ...verdicts].join('\n')
 }

@@ -42,6 +42,7 @@ export async function run({ rounds, quick, log, profile, wanted }) {
         id: 'jobs-drain-100',
         title: 'Draining waiting jobs on redis-server, concurrency 100',
         columns: DRAIN_COLUMNS,
+        cost: ['consumer', 'server'],
         rows: await interleave(
           peers(['yeoul', 'tuned', 'bullmq', 'bee', 'loop', 'loop, timeout 0'], (peer, c) => drain(peer, c, 100)),
           { rounds, log },
@@ -65,6 +66,7 @@ export async function run({ rounds, quick, log, profile, wanted }) {
         id: 'jobs-drain-1',
         title: 'Draining waiting jobs on redis-server, concurrency 1, in order',
         columns: DRAIN_COLUMNS,
+        cost: ['consumer', 'server'],
         rows: await interleave(
           peers(['yeoul', 'bullmq', 'bee', 'loop', 'loop, timeout 0'], (peer, c) => drain(peer, c, 1)),
           { rounds, log },

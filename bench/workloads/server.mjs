@@ -111,6 +111,7 @@ async function throughput(servers, policy, ids, { rounds, quick, log }) {
       id: ids[at],
       title: `XADD, 200 bytes, 50 connections, pipeline ${pipeline}, ${POLICY[policy]}`,
       columns: RATE_COLUMNS,
+      cost: ['server'],
       rows: await interleave(cases, { rounds, log }),
       targets:
         wantedRatio === undefined
@@ -144,6 +145,7 @@ async function ping(servers, { rounds, quick, log }) {
       id: `server-ping-${pipeline}`,
       title: `PING, 50 connections, pipeline ${pipeline}`,
       columns: RATE_COLUMNS,
+      cost: ['server'],
       rows: await interleave(cases, { rounds, log }),
       targets:
         pipeline === 64 ? [{ label: 'PING pipeline 64', row: 'yeoul', against: 'redis', key: 'rate', atLeast: 1 }] : [],
@@ -204,6 +206,7 @@ async function readAndAcknowledge(servers, policy, { rounds, quick, log }) {
   for (const { run } of cases) await run()
   return {
     id: `server-read-ack-${policy}`,
+    cost: ['server'],
     title: `XREADGROUP 100 + XACK 100, four connections, ${POLICY[policy]}`,
     columns: [
       { key: 'rate', label: 'entries/s' },
@@ -243,6 +246,7 @@ async function ranges(servers, { rounds, quick, log }) {
     id: 'server-range',
     title: 'XRANGE of 100 entries from the middle of 200,000, 50 connections',
     columns: RATE_COLUMNS,
+    cost: ['server'],
     rows: await interleave(cases, { rounds, log }),
     targets: [{ label: 'XRANGE 100', row: 'yeoul', against: 'redis', key: 'rate', atLeast: 1 }],
   }
@@ -327,6 +331,7 @@ async function overMillion(servers, { rounds, quick, log }) {
     for (const { run } of cases) await run()
     sections.push({
       id: `server-pending-${id}`,
+      cost: ['server'],
       title: `${title} (${total.toLocaleString('en')} pending)`,
       columns: [
         { key: 'rate', label: 'calls/s' },
