@@ -82,6 +82,6 @@ export class Acknowledger<T> {
   /** They stay pending in the store: whoever finds them idle handles them once more. */
   private giveUp(batch: Attempt<T>[], error: unknown): void {
     report(this.member, error, `acknowledging ${this.member.stream} for group ${this.member.group}`)
-    for (const attempt of batch) this.holdings.remove(attempt)
+    for (const attempt of batch) this.holdings.giveUp(attempt)
   }
 }

@@ -5,13 +5,13 @@ import { RetryAfter } from './verdict.js'
 /** How long to wait before the next attempt. A function gets the attempt that failed (1 = the first) and its error. */
 export type Backoff =
   | {
-      /** Exponential doubles per attempt. */
+      /** Exponential, the default, doubles per attempt. */
       type?: 'exponential' | 'fixed'
-      /** Delay after the first attempt. */
+      /** Delay after the first attempt; default 1s. */
       base?: Duration
-      /** Longest delay, before jitter. */
+      /** Longest delay, before jitter; default 5m. */
       max?: Duration
-      /** Share of the delay that is random, 0 to 1: 0.2 = ±20 %. */
+      /** Share of the delay that is random, 0 to 1: 0.2 = ±20 %, the default. */
       jitter?: number
     }
   | ((attempt: number, error: unknown) => Duration)

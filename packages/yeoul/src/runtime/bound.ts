@@ -12,11 +12,11 @@ export interface Bound {
   /** Entries that the slowest group has not acknowledged. */
   maxLag?: number
   /**
-   * Past the bound, publishing waits for room (in order, up to `wait`), is rejected with BOUND_REACHED, or trims what every
+   * Default 'wait'. Past the bound, publishing waits for room (in order, up to `wait`), is rejected with BOUND_REACHED, or trims what every
    * group has acknowledged and is rejected only if that makes no room. Nothing unhandled is ever dropped.
    */
   onFull?: 'wait' | 'reject' | 'trim'
-  /** How long a publish waits. */
+  /** How long a publish waits; default 30s. */
   wait?: Duration
 }
 

@@ -34,7 +34,7 @@ export class DeadLetterMove<T> {
       events.emit('dead-letter', { topic, group, id, letterId: letterId ?? '', reason, attempt: count, error })
     } catch (refused) {
       report(this.member, refused, `dead-lettering ${topic} ${message.id} for group ${group}`)
-      this.holdings.remove(attempt)
+      this.holdings.giveUp(attempt)
     }
   }
 

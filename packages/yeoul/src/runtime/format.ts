@@ -7,8 +7,9 @@ import { ReceivedMessage } from './message.js'
 export interface FormatOptions {
   /** Any Standard Schema (zod, valibot, arktype …): checks what is published, and what is read. */
   schema?: StandardSchemaV1
+  /** How a value becomes bytes; default 'json'. */
   codec?: CodecName | AnyCodec
-  /** Name of the field that holds the value. */
+  /** Name of the field that holds the value; default 'data'. */
   field?: string
 }
 

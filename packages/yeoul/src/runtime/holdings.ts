@@ -1,9 +1,13 @@
 import type { Attempt } from './attempt.js'
 import type { GroupMetrics } from './metrics.js'
 
+/** Remembered at most; beyond it one may be handled again sooner than after the visibility timeout. */
+const MOST_UNSETTLED = 10_000
+
 /** Every delivery that this worker owns, from its arrival until it is acknowledged, moved or lost. */
 export class Holdings<T> {
   private readonly attempts = new Map<string, Attempt<T>>()
+  private readonly unsettled = new Set<string>()
   private readonly listeners: (() => void)[] = []
 
   constructor(private readonly metrics: GroupMetrics) {}
@@ -36,6 +40,18 @@ export class Holdings<T> {
     this.attempts.delete(attempt.id)
     this.metrics.held--
     for (const listener of this.listeners) listener()
+  }
+
+  /** Lets go of a delivery that could not be settled: it stays pending, and a handler has had it. */
+  giveUp(attempt: Attempt<T>): void {
+    if (this.unsettled.size >= MOST_UNSETTLED) this.unsettled.clear()
+    this.unsettled.add(attempt.id)
+    this.remove(attempt)
+  }
+
+  /** Whether this worker once gave it up. */
+  gaveUp(id: string): boolean {
+    return this.unsettled.has(id)
   }
 
   /** A short retry: the same delivery, one attempt on. */

@@ -18,6 +18,7 @@ export interface PublishOptions {
   at?: Date | number
   /** A second publish with the same id within `dedupeWindow` answers the first one's id and appends nothing. */
   dedupe?: string
+  /** Default 24h; of a delayed message it begins when the message is due. */
   dedupeWindow?: Duration
   /** Numbers the messages of `key` 1, 2, 3 … without a gap, in log order. */
   sequence?: boolean

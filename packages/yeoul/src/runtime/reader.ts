@@ -24,6 +24,8 @@ export class Reader {
   /** Not reading because nothing more may be taken in. */
   full = false
   lastError: string | undefined
+  /** An answer was lost that may have delivered something to this consumer. */
+  private answerLost = false
   private readonly controller = new AbortController()
   private loop: Promise<void> | undefined
 
@@ -31,7 +33,14 @@ export class Reader {
     private readonly member: Member,
     private readonly intake: Intake,
     private readonly recoverGroup: () => Promise<void>,
+    /** Takes in what was delivered by an answer that never came; called while no read is under way. */
+    private readonly recoverDeliveries: () => Promise<void>,
   ) {}
+
+  /** The next read comes after a look for deliveries whose answer was lost. */
+  lostAnswer(): void {
+    this.answerLost = true
+  }
 
   start(): void {
     this.lastCycleAt = this.member.clock.monotonic()
@@ -58,6 +67,10 @@ export class Reader {
         continue
       }
       try {
+        if (this.answerLost) {
+          await this.recoverDeliveries()
+          this.answerLost = false
+        }
         const streams = await store.readGroup([stream], group, consumer, { count, block: READ_BLOCK, signal })
         failures = 0
         this.lastCycleAt = clock.monotonic()
@@ -72,6 +85,7 @@ export class Reader {
   }
 
   private async overcome(error: unknown, failures: number): Promise<void> {
+    if (error instanceof StoreError && error.outcome === 'unknown') this.answerLost = true
     const where = `reading ${this.member.topic} for group ${this.member.group}`
     this.lastError = error instanceof Error ? error.message : String(error)
     if (error instanceof StoreError && error.code === 'GROUP_MISSING') {

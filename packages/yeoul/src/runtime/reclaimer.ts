@@ -1,13 +1,13 @@
 import type { Holdings } from './holdings.js'
 import { type Member, report } from './member.js'
 import { Periodic } from './periodic.js'
-import type { Delivery, PendingDelivery } from './store.js'
+import { type Delivery, type PendingDelivery, StoreError } from './store.js'
 
 const PAGE = 200
 
 /**
- * Takes over what other consumers hold but have not touched for the visibility timeout; also what the store counts as this
- * consumer's own though the answer never arrived.
+ * Takes over what other consumers hold but have not touched for the visibility timeout; also what was delivered to this consumer
+ * by an answer that never arrived.
  *
  * A crash burns an attempt of everything its worker held, also of what no handler had touched. So that bystanders of a message
  * that kills its worker do not end beside it in the dead letters, a delivery that would be the last one is taken alone: no other
@@ -16,6 +16,9 @@ const PAGE = 200
 export class Reclaimer<T> {
   private readonly periodic: Periodic
   private suspect: string | undefined
+  /** The scan or recovery under way: one must not take what the other is about to take in. */
+  private turn: Promise<unknown> = Promise.resolve()
+  private startedAt = 0
 
   constructor(
     private readonly member: Member,
@@ -23,11 +26,12 @@ export class Reclaimer<T> {
     private readonly attempts: number,
     private readonly room: () => number,
     private readonly accept: (deliveries: readonly Delivery[]) => void,
+    private readonly onLostAnswer: () => void,
   ) {
     this.periodic = new Periodic(
       member.clock,
       member.visibilityTimeout / 3,
-      () => this.scan(),
+      () => this.inTurn(() => this.scan()),
       (error) => report(member, error, `taking over of ${member.topic} for group ${member.group}`),
     )
     holdings.onRemove(() => {
@@ -38,6 +42,7 @@ export class Reclaimer<T> {
   }
 
   start(): void {
+    this.startedAt = this.member.clock.monotonic()
     this.periodic.start(true)
   }
 
@@ -48,6 +53,36 @@ export class Reclaimer<T> {
 
   stop(): Promise<void> {
     return this.periodic.stop()
+  }
+
+  /**
+   * Takes in what was delivered to this consumer since it started but never reached it. No handler has begun with it, so the lost
+   * delivery does not count as an attempt. Must not run while a read is under way.
+   */
+  recover(): Promise<void> {
+    return this.inTurn(async () => {
+      const { store, stream, group, consumer, clock, visibilityTimeout } = this.member
+      let from = '-'
+      for (;;) {
+        const page = await store.pending(stream, group, { from, count: PAGE, consumer })
+        const age = clock.monotonic() - this.startedAt
+        const own = page.filter(({ id, idle }) => idle < age && !this.holdings.has(id) && !this.holdings.gaveUp(id))
+        if (own.length > 0) {
+          await store.release(stream, group, consumer, own)
+          const ids = own.map(({ id }) => id)
+          // Idle since ever now, unless another worker was quicker: then it is that one's.
+          this.accept(await store.claimIds(stream, group, consumer, ids, visibilityTimeout))
+        }
+        if (page.length < PAGE) return
+        from = `(${page[page.length - 1].id}`
+      }
+    })
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.turn.then(work)
+    this.turn = turn.catch(() => {})
+    return turn
   }
 
   private async scan(): Promise<void> {
@@ -80,6 +115,9 @@ export class Reclaimer<T> {
       metrics.reclaimed += deliveries.length
       this.accept(deliveries)
       events.emit('reclaimed', { topic, group, count: deliveries.length })
+    } catch (error) {
+      if (error instanceof StoreError && error.outcome === 'unknown') this.onLostAnswer()
+      throw error
     } finally {
       if (this.suspect !== undefined && !this.holdings.has(this.suspect)) this.suspect = undefined
     }

@@ -140,7 +140,7 @@ export class Retries<T> {
       }
     } catch (error) {
       report(this.member, error, `rescheduling ${this.member.topic} for group ${group}`)
-      this.holdings.remove(attempt)
+      this.holdings.giveUp(attempt)
     }
   }
 }

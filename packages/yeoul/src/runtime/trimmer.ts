@@ -9,8 +9,9 @@ import type { StreamStore } from './store.js'
 
 /** What a topic keeps of what every group has acknowledged. Without any of them, everything. */
 export interface Retention {
-  /** Entries. */
+  /** Entries; default no bound. */
   maxLength?: number
+  /** Since they were published; default no bound. */
   maxAge?: Duration
 }
 

@@ -29,27 +29,32 @@ import type { Delivery, Entry, StreamStore, Subscription } from './store.js'
 import type { Trimmer } from './trimmer.js'
 
 export interface WorkerOptions {
-  /** Handlers at a time. */
+  /** Handlers at a time. Default 16; of a batch worker batches, default 1. */
   concurrency?: number
-  /** Attempts before a message goes to the dead letters, crashes included. */
+  /**
+   * Attempts before a message goes to the dead letters. Default 5. A crash of the worker counts as an attempt of everything it
+   * had; the last attempt left is made alone, so that one message that kills its workers takes no others along. With 1 nothing
+   * is read ahead, and what a crashed worker had goes to the dead letters.
+   */
   attempts?: number
+  /** Default: exponential, 1 s doubling up to 5 min, ±20 %. */
   backoff?: Backoff
-  /** Per attempt; none by default. */
+  /** Per attempt; default none. A handler over time has failed, whether or not it heeds its signal. */
   timeout?: Duration
-  /** Without a sign of life for this long, a message is taken over by another worker of the group. */
+  /** Without a sign of life for this long, a message is taken over by another worker of the group. Default 30s, at least 100ms. */
   visibilityTimeout?: Duration
-  /** Where a new group begins. An existing group goes on where it was. */
+  /** Where a new group begins; default '0', the first entry. An existing group goes on where it was. */
   from?: StartFrom
-  /** Name within the group; must not be used twice at a time. By default unique per worker. */
+  /** Name within the group; must not be used twice at a time. Default: unique, of host, process and number. */
   consumer?: string
-  /** Most messages read ahead of the handlers; the worker finds the amount that fits within it. */
+  /** Most messages held at a time, read ahead of the handlers; the worker finds the amount that fits within it. Default 1000. */
   prefetch?: number
-  /** How long `stop()` lets handlers finish before it aborts their signals. */
+  /** How long `stop()` lets handlers finish before it aborts their signals. Default 30s. */
   stopTimeout?: Duration
 }
 
 export interface BatchWorkerOptions extends WorkerOptions {
-  /** `size`: messages in a batch at most. `wait`: how long the first one waits for others. */
+  /** `size`: messages in a batch at most, default 100. `wait`: how long the first one waits for others, default 5ms. */
   batch?: { size?: number; wait?: Duration }
 }
 
@@ -185,9 +190,11 @@ export class Worker<T = unknown> implements WorkerControl {
     this.deadlines = new Deadlines(clock)
     this.holdings = new Holdings(member.metrics)
     const atOnce = work.kind === 'batch' ? this.concurrency * work.size : this.concurrency
+    const prefetch = count(options.prefetch ?? 1_000, 'prefetch')
     this.prefetch = new Prefetch(
       atOnce,
-      Math.max(atOnce, count(options.prefetch ?? 1_000, 'prefetch')),
+      // With one attempt a crash must not burn that of a message no handler has had: nothing is read ahead.
+      this.attempts === 1 ? atOnce : Math.max(atOnce, prefetch),
       () => this.holdings.size,
       () => this.retries.size,
     )
@@ -246,6 +253,7 @@ export class Worker<T = unknown> implements WorkerControl {
         accept: (entries, asked) => this.acceptEntries(entries, asked),
       },
       () => this.recoverGroup(),
+      () => this.reclaimer.recover(),
     )
     this.heartbeat = new Heartbeat(member, this.holdings, onLost)
     this.reclaimer = new Reclaimer(
@@ -254,6 +262,7 @@ export class Worker<T = unknown> implements WorkerControl {
       this.attempts,
       () => this.prefetch.room(),
       (deliveries) => this.acceptDeliveries(deliveries),
+      () => this.reader.lostAnswer(),
     )
     this.checkpointer = new Checkpointer(member)
     this.presence = new Presence(member, setting.registry, () => this.beat())

@@ -16,6 +16,7 @@ import type { WorkerControl, WorkerHealth } from './worker.js'
 export interface YeoulOptions {
   /** Part of the consumer names of this process's workers. By default the host's name. */
   name?: string
+  /** Default: the system's. */
   clock?: Clock
 }
 
