@@ -3,7 +3,15 @@ import { Request } from '../resp/request.js'
 import { parseCommand } from './command.js'
 import type { DamageKind } from './errors.js'
 import type { Stop } from './reader.js'
-import { HEADER_LENGTH, parseHeader, type RecordPlace, resemblesHeader, verifyAsLast, verifyRecord } from './record.js'
+import {
+  beginsHeader,
+  HEADER_LENGTH,
+  parseHeader,
+  type RecordPlace,
+  resemblesHeader,
+  verifyAsLast,
+  verifyRecord,
+} from './record.js'
 import { Window } from './window.js'
 
 const SECTOR = 512
@@ -91,7 +99,10 @@ async function commandsBehind(
     }
     return behind
   }
-  if (resemblesHeader(window.bytes, start, Math.min(HEADER_LENGTH, size - offset))) return -1
+  const length = Math.min(HEADER_LENGTH, size - offset)
+  if (resemblesHeader(window.bytes, start, length)) return -1
+  const nextSector = SECTOR - (offset % SECTOR)
+  if (nextSector < length && beginsHeader(window.bytes, start, nextSector, length)) return -1
   return wholeCommands(file, offset + 1, size)
 }
 

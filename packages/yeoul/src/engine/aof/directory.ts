@@ -40,6 +40,8 @@ export interface LoadedLog {
   cuts: Cut[]
   /** Length of each file of the manifest, by name. */
   sizes: Map<string, number>
+  /** Length of the last increment that its records know to be synced. */
+  synced: number
 }
 
 /**
@@ -55,11 +57,17 @@ export async function loadLog(
   visit: EffectVisitor,
   progress?: (progress: LoadProgress) => void,
 ): Promise<LoadedLog> {
-  const manifest = (await readManifest(storage, directory)) ?? (await createLog(storage, directory))
+  let manifest = await readManifest(storage, directory)
+  if (manifest === undefined) manifest = await createLog(storage, directory)
+  else {
+    // Whoever wrote it may have ended before its name was durable.
+    await storage.syncDirectory(join(directory, LOG_DIRECTORY))
+    await storage.syncDirectory(directory)
+  }
   const sizes = await measure(storage, directory, replayOrder(manifest))
   await clearLeftovers(storage, directory, manifest)
   const files = replayOrder(manifest)
-  const loaded: LoadedLog = { manifest, effects: 0, cuts: [], sizes }
+  const loaded: LoadedLog = { manifest, effects: 0, cuts: [], sizes, synced: 0 }
   const total = [...loaded.sizes.values()].reduce((sum, size) => sum + size, 0)
   const pace = new Pace(clock)
   let bytes = 0
@@ -81,6 +89,7 @@ export async function loadLog(
     )
     loaded.effects += report.effects
     bytes += report.size
+    loaded.synced = report.synced
     progress?.({ bytes, total, effects: loaded.effects })
     if (report.damage === undefined) continue
     const { damage } = report
@@ -182,22 +191,22 @@ async function createLog(storage: Storage, directory: string): Promise<Manifest>
 }
 
 /**
- * Removes history and what an interrupted rewrite left: temporary files, a base that was not listed yet, an increment
- * that was not listed and so is empty. Gives a log without increments its first one.
+ * Removes history and what interrupted rewrites left: temporary files, and bases and increments that no manifest lists,
+ * be they from before it or not listed yet. Data is never in one that is not listed yet; if it is, the manifest is not the
+ * last one. Gives a log without increments its first one.
  */
 async function clearLeftovers(storage: Storage, directory: string, manifest: Manifest): Promise<void> {
   const path = join(directory, LOG_DIRECTORY)
-  const lastBase = manifest.base?.sequence ?? 0
+  const listed = new Set([...replayOrder(manifest), ...manifest.history].map(({ name }) => name))
   const lastIncrement = manifest.increments.at(-1)?.sequence ?? 0
   for (const name of await storage.list(path)) {
     const match = /^appendonly\.aof\.(\d+)\.(base|incr)\.aof$/.exec(name)
+    if (listed.has(name) || (match === null && !name.startsWith('temp-'))) continue
     const sequence = Number(match?.[1])
     if (match?.[2] === 'incr' && sequence > lastIncrement && (await fileSize(storage, join(path, name))) > 0) {
       throw new CorruptLog(directory, MANIFEST_NAME, 0, 'manifest', `it is older than ${name}, which holds data`)
     }
-    const leftover =
-      match === null ? name.startsWith('temp-') : sequence > (match[2] === 'base' ? lastBase : lastIncrement)
-    if (leftover) await storage.unlink(join(path, name))
+    await storage.unlink(join(path, name))
   }
   await removeHistory(storage, directory, manifest)
   if (manifest.increments.length === 0) await addFirstIncrement(storage, directory, manifest)
@@ -224,6 +233,8 @@ export async function removeHistory(storage: Storage, directory: string, manifes
       if (error?.code !== 'ENOENT') throw error
     })
   }
+  // A name that comes back after a crash must still be listed, or nobody would ever remove it.
+  await storage.syncDirectory(path)
   manifest.history = []
   await writeManifest(storage, directory, manifest)
 }

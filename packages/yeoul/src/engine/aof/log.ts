@@ -88,6 +88,8 @@ export class AppendOnlyFile implements EffectSink {
   #syncTimer: Timer | undefined
   #syncing: Promise<void> | undefined
   #closing = false
+  /** The disk refused to the last while the log was being closed. */
+  #gaveUp = false
   /** Ends a pause between two attempts at once. */
   #wake: (() => void) | undefined
   #rewriting: Promise<void> | undefined
@@ -127,7 +129,9 @@ export class AppendOnlyFile implements EffectSink {
       const loaded = await loadLog(storage, directory, clock, options.apply, options.progress)
       const last = loaded.manifest.increments.at(-1)!
       const file = await storage.open(join(directory, LOG_DIRECTORY, last.name), 'append')
-      // What a process before us left with the system is from now on told to be synced.
+      // What a process before us left with the system is from now on told to be synced. If that process ended after a
+      // failed sync, the system may call pages clean that never reached the medium: writing them again makes them dirty.
+      await writeAgain(file, loaded.synced, loaded.sizes.get(last.name) ?? 0)
       await file.datasync()
       return new AppendOnlyFile(options, lock, loaded, file)
     } catch (error) {
@@ -233,6 +237,7 @@ export class AppendOnlyFile implements EffectSink {
    *
    *   1. the increment so far is synced, a new one is opened and listed      (loads: the same, and an empty increment)
    *   2. the snapshot is written to a temporary file, synced, renamed         (loads: not listed yet)
+   *      and the increment synced up to where the snapshot ended
    *   3. the manifest lists the new base and calls the old files history     (loads: the new ones)
    *   4. history is removed, then forgotten
    *
@@ -304,7 +309,7 @@ export class AppendOnlyFile implements EffectSink {
     this.#draining = this.#run().finally(() => {
       this.#draining = undefined
       this.#scheduled = false
-      if (this.#closing && this.failure !== undefined) this.#abandonJobs()
+      if (this.#gaveUp) this.#abandonJobs()
       else if (this.#jobs.length > 0) this.#drain()
       else if (this.#buffer.length > 0 && !this.#closing) this.#schedule()
     })
@@ -321,7 +326,7 @@ export class AppendOnlyFile implements EffectSink {
       if (job.kind === 'record') await this.#persist(() => this.#append(job))
       else if (job.kind === 'sync') await this.#persist(() => this.#syncFile())
       else await this.#switchFile(job)
-      if (this.#closing && this.failure !== undefined) return
+      if (this.#gaveUp) return
       // The rest of this turn's effects shall share the next record.
       if (this.#jobs.length === 0 && this.#buffer.length > 0 && !this.#closing) {
         await new Promise<void>((resolve) => this.#clock.endOfTurn(resolve))
@@ -348,7 +353,10 @@ export class AppendOnlyFile implements EffectSink {
       } catch (error) {
         this.#fail(error)
         if (this.#closing) {
-          if (--last === 0) return false
+          if (--last === 0) {
+            this.#gaveUp = true
+            return false
+          }
           continue
         }
         await this.#pause(pause)
@@ -499,6 +507,11 @@ export class AppendOnlyFile implements EffectSink {
         this.#buffer.forgetDatabase()
       })
       written = await writeBase(storage, path, base, steps, sink, this.#clock, () => this.#closing)
+      // The base shows some values as they were later than T. It may not be read without the effects that made them so.
+      await this.sync().catch(async (error) => {
+        await storage.unlink(join(path, base.name)).catch(() => {})
+        throw error
+      })
     } catch (error) {
       steps?.return?.()
       if (this.#place !== next) {
@@ -573,6 +586,17 @@ interface SwitchJob {
 }
 
 type Job = RecordJob | SwitchJob | { kind: 'sync' }
+
+/** Writes bytes in [from, to) over themselves. */
+async function writeAgain(file: StorageFile, from: number, to: number): Promise<void> {
+  const piece = Buffer.allocUnsafeSlow(Math.min(Math.max(to - from, 0), FLUSH_AT))
+  for (let at = from; at < to; ) {
+    const count = await file.read(at, piece.subarray(0, Math.min(piece.length, to - at)))
+    if (count === 0) throw Object.assign(new Error(`the file ends at ${at} instead of ${to}`), { code: 'EIO' })
+    await file.write(at, piece.subarray(0, count))
+    at += count
+  }
+}
 
 /** Behind everything listed or lying about, so that no name is used twice. */
 function nextSequence(names: string[], kind: 'base' | 'incr', listed: number): number {

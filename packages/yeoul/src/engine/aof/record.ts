@@ -95,6 +95,17 @@ export function resemblesHeader(bytes: Buffer, at: number, length: number): bool
   return length > 3 && matching >= length - 3
 }
 
+/** Are the first `cut` of these bytes those of a header, and the others, up to `length`, a lost sector's zeros? */
+export function beginsHeader(bytes: Buffer, at: number, cut: number, length: number): boolean {
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[at + i]
+    const expected = SHAPE.charCodeAt(i)
+    const digit = (byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 102)
+    if (i < cut ? byte !== expected && !(expected === 104 && digit) : byte !== 0) return false
+  }
+  return true
+}
+
 /** `h` stands for a hex digit. */
 const SHAPE = '#c:hhhhhhhh:hhhhhhhh:hhhhhhhhhhhh\r\n'
 

@@ -50,7 +50,8 @@ export async function writeBase(
     return length
   } catch (error) {
     await file.close().catch(() => {})
-    await storage.unlink(temporary).catch(() => {})
+    // Which of the two is there depends on where it ended; what cannot be removed now is, when the log is opened again.
+    for (const name of [temporary, join(path, place.name)]) await storage.unlink(name).catch(() => {})
     throw error
   }
 }

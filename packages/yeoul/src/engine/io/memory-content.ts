@@ -71,7 +71,11 @@ export class MemoryContent {
     if (forgotten !== undefined && position <= forgotten.from && end > forgotten.from) {
       this.#forgotten = end < forgotten.to ? { from: end, to: forgotten.to } : undefined
     }
-    this.#changes.push({ kind: 'write', position, bytes: Buffer.from(bytes), state: 'pending' })
+    // Sectors reach the medium as a whole: with what stood in them when they were written.
+    const from = position - (position % SECTOR)
+    const to = Math.min(this.#length, Math.ceil(end / SECTOR) * SECTOR)
+    const sectors = Buffer.from(this.#memory.subarray(from, to))
+    this.#changes.push({ kind: 'write', position: from, bytes: sectors, state: 'pending' })
   }
 
   truncate(length: number): void {
@@ -121,7 +125,7 @@ export class MemoryContent {
       if (last.kind === 'write') last.bytes = last.bytes.subarray(0, random(last.bytes.length + 1))
     } else if (mode === 'none') pending.length = 0
     if (mode === 'some') shuffle(pending, random)
-    if (misdirect) exchange(pending, random)
+    if (misdirect) exchange(pending, medium.length, random)
     for (const piece of pending) if (mode !== 'some' || random(3) > 0) medium = apply(medium, piece)
     this.#become(medium)
   }
@@ -167,11 +171,12 @@ function shuffle(changes: Change[], random: (below: number) => number): void {
   }
 }
 
-/** One sector goes where another one belongs, whose own content is lost. */
-function exchange(changes: Change[], random: (below: number) => number): void {
+/** A sector goes where another one belongs, whose own content is lost. What the medium has is not hit. */
+function exchange(changes: Change[], synced: number, random: (below: number) => number): void {
   const writes = changes.filter((change) => change.kind === 'write')
-  if (writes.length < 2) return
+  const targets = writes.filter(({ position }) => position >= synced)
+  if (writes.length < 2 || targets.length === 0) return
   const from = writes[random(writes.length)]
-  const to = writes[random(writes.length)]
+  const to = targets[random(targets.length)]
   to.bytes = from.bytes.subarray(0, to.bytes.length)
 }
