@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
-import { YeoulError } from '../runtime/errors.js'
+import { fromStore, YeoulError } from '../runtime/errors.js'
+import { StoreError } from '../runtime/store.js'
 import type { Topic } from '../runtime/topic.js'
 import type { Yeoul } from '../runtime/yeoul.js'
 import { consoleFile } from './console.js'
@@ -175,7 +176,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function refusal(error: unknown): Response {
+function refusal(thrown: unknown): Response {
+  const error = thrown instanceof StoreError ? fromStore(thrown, 'asking the store') : thrown
   if (error instanceof HttpError) return json({ error: { code: error.code, message: error.message } }, error.status)
   if (error instanceof YeoulError) {
     const status = error.code === 'INVALID_OPTION' ? 422 : error.code === 'GROUP_MISSING' ? 404 : 503
