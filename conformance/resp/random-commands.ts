@@ -87,7 +87,7 @@ const streamCommands: Words[] = [
   words('XREVRANGE', key, bound, bound, maybe(words('COUNT', count))),
   words('XREAD', maybe(words('COUNT', count)), 'STREAMS', key, id),
   words('XREAD', maybe(words('COUNT', count)), 'STREAMS', 's', 't', id, id),
-  words('XREAD', list(pick('COUNT', '1', 'STREAMS', 's', '0', 'GROUP', 'g', 'NOACK', 'BLOCK', '-1'), 3, 6)),
+  words('XREAD', list(pick('COUNT', '1', 'STREAMS', 's', '0', 'GROUP', 'g', 'NOACK', '-1'), 3, 6)),
   words(
     'XGROUP',
     'CREATE',
@@ -97,6 +97,7 @@ const streamCommands: Words[] = [
     maybe(pick('MKSTREAM')),
     maybe(words('ENTRIESREAD', number), 5),
   ),
+  words('XREAD', 'BLOCK', pick('-1', 'x', '1.5'), 'STREAMS', 's', '0'),
   words('XGROUP', 'CREATE', 's', 'g', pick('0', '$'), 'MKSTREAM'),
   words('XGROUP', 'SETID', key, group, fc.oneof(pick('0', '$', '-', '+'), id), maybe(words('ENTRIESREAD', number), 5)),
   words('XGROUP', 'DESTROY', key, group),
@@ -144,6 +145,11 @@ const lexBound = pick('-', '+', '[a', '(a', '[c', '(c', 'a')
 /** Scores that have few binary digits: 7.0 prints others with 17 digits, newer versions as short as possible. */
 const score = pick('0', '1', '2.5', '-1', 'inf', '-inf', '1e3', '0.125', 'nan', 'x')
 const seconds = pick('100000', '0', '-1', 'x', '4102444800', '9223372036854775807')
+/** Of SET and GETEX: a time that has passed would leave a key that goes at any moment. */
+const lifetime = fc.oneof(
+  words(pick('EX', 'PX'), seconds),
+  words(pick('EXAT', 'PXAT'), pick('0', '-1', 'x', '9000000000000', '9223372036854775807')),
+)
 const condition = maybe(pick('NX', 'XX', 'GT', 'LT', 'ZZ'), 2)
 
 const keyspaceCommands: Words[] = [
@@ -153,7 +159,7 @@ const keyspaceCommands: Words[] = [
     value,
     maybe(pick('NX', 'XX')),
     maybe(pick('GET'), 4),
-    maybe(words(pick('EX', 'PX', 'EXAT', 'PXAT'), seconds), 4),
+    maybe(lifetime, 4),
     maybe(pick('KEEPTTL'), 6),
   ),
   words(
@@ -176,11 +182,11 @@ const keyspaceCommands: Words[] = [
     ),
     anyKey,
   ),
-  words('GETEX', anyKey, maybe(fc.oneof(words(pick('EX', 'PX', 'EXAT', 'PXAT'), seconds), pick('PERSIST')))),
+  words('GETEX', anyKey, maybe(fc.oneof(lifetime, pick('PERSIST')))),
   words(pick('SETNX', 'GETSET', 'APPEND'), anyKey, value),
   words(pick('SETEX', 'PSETEX'), anyKey, seconds, value),
   words(pick('INCRBY', 'DECRBY'), pick('n', 'str', 'h'), number),
-  words('INCRBYFLOAT', pick('n', 'str'), pick('1.5', '-0.5', '1e3', '0.1', '3', 'x', 'inf')),
+  words('INCRBYFLOAT', pick('n', 'str'), pick('0.1', '0.2', '1.5', '-0.5', '1e3', '0.1', '3', 'x', 'inf')),
   words(pick('GETRANGE', 'SUBSTR'), anyKey, pick('0', '-1', '2', '-3'), pick('0', '-1', '5', '-2', 'x')),
   words('SETRANGE', pick('str', 'h', 'new'), pick('0', '3', '-1'), value),
   words('MGET', list(anyKey)),

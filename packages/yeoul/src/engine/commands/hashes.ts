@@ -3,6 +3,7 @@ import type { Database } from '../keyspace/database.js'
 import type { Hash } from '../keyspace/hash.js'
 import { integer, parseDouble, parseInteger } from './arguments.js'
 import { type Call, type Command, CommandError, type EngineState, notAnInteger, syntaxError } from './command.js'
+import { addDecimals } from './decimal.js'
 import { dropEmpty, parseCursor, scanOptions } from './keys.js'
 import { row } from './rows.js'
 import { plainDecimal } from './strings.js'
@@ -133,11 +134,12 @@ function incrementFloat(call: Call): void {
   const by = parseDouble(request.string(3))
   if (by === undefined) throw new CommandError('ERR value is not a valid float')
   const field = request.string(2)
-  const value = parseDouble(hashOf(call)?.get(field) ?? '0')
+  const before = hashOf(call)?.get(field) ?? '0'
+  const value = parseDouble(before)
   if (value === undefined) throw new CommandError('ERR hash value is not a float')
   const result = value + by
   if (!Number.isFinite(result)) throw new CommandError('ERR increment would produce NaN or Infinity')
-  const text = plainDecimal(result)
+  const text = addDecimals(before, request.string(3)) ?? plainDecimal(result)
   setFields(engine, database, request.string(1), [[field, text]], now, 'hincrbyfloat')
   reply.bulk(text)
 }

@@ -3,6 +3,7 @@ import { formatDouble } from '../resp/reply.js'
 import type { Request } from '../resp/request.js'
 import { double, integer, parseDouble, parseInteger } from './arguments.js'
 import { type Call, type Command, CommandError, type EngineState, notAnInteger, syntaxError } from './command.js'
+import { addDecimals } from './decimal.js'
 import { deleteKey, expireAt, expiryTime } from './keys.js'
 import { row } from './rows.js'
 import { stringAt } from './values.js'
@@ -250,22 +251,21 @@ function negativeStep(request: Request): bigint {
 /** INCRBYFLOAT key increment */
 function incrementFloat({ engine, database, request, reply, now }: Call): void {
   const key = request.string(1)
-  const value = parseDouble(stringAt(database, key, now) ?? '0')
+  const before = stringAt(database, key, now) ?? '0'
+  const value = parseDouble(before)
   if (value === undefined) throw new CommandError('ERR value is not a valid float')
   const result = value + double(request, 2)
   if (!Number.isFinite(result)) throw new CommandError('ERR increment would produce NaN or Infinity')
-  const text = plainDecimal(result)
+  const text = addDecimals(before, request.string(2)) ?? plainDecimal(result)
   replace(engine, database, key, text, 'incrbyfloat')
   reply.bulk(text)
 }
 
-/** A sum as INCRBYFLOAT stores it: no exponent, at most 17 digits behind the point, no trailing zeros. */
+/** A double without exponent, for sums that cannot be made exactly. */
 export function plainDecimal(value: number): string {
   const text = formatDouble(value)
-  if (!text.includes('e')) return text
-  if (Math.abs(value) >= 1) return String(BigInt(value))
-  const fixed = value.toFixed(17).replace(/0+$/, '').replace(/\.$/, '')
-  return fixed === '-0' ? '0' : fixed
+  if (!text.includes('e') && Math.abs(value) < 2 ** 53) return text
+  return Math.abs(value) >= 1 ? String(BigInt(value)) : value.toFixed(17).replace(/\.?0+$/, '')
 }
 
 /** GETRANGE key start end · SUBSTR … */
