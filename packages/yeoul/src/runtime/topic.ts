@@ -99,17 +99,19 @@ export class Topic<In, Out = In> {
     return this.ask(this.setting.store.unschedule(this.name, id))
   }
 
-  worker(group: string, handler: Handler<Out>, options: WorkerOptions = {}): Worker<Out> {
-    return new Worker(this.workerSetting(group), this.format, group, { kind: 'message', handler }, options)
+  worker(group: string, handler: Handler<Out>, options: WorkerOptions = {}): Worker {
+    return untyped(new Worker(this.workerSetting(group), this.format, group, { kind: 'message', handler }, options))
   }
 
-  batchWorker(group: string, handler: BatchHandler<Out>, options: BatchWorkerOptions = {}): Worker<Out> {
+  batchWorker(group: string, handler: BatchHandler<Out>, options: BatchWorkerOptions = {}): Worker {
     const size = options.batch?.size ?? 100
     if (!(Number.isInteger(size) && size >= 1)) {
       throw new YeoulError('INVALID_OPTION', `batch.size: ${size} is no whole number of at least 1`)
     }
     const wait = milliseconds(options.batch?.wait ?? '5ms', 'batch.wait')
-    return new Worker(this.workerSetting(group), this.format, group, { kind: 'batch', handler, size, wait }, options)
+    return untyped(
+      new Worker(this.workerSetting(group), this.format, group, { kind: 'batch', handler, size, wait }, options),
+    )
   }
 
   /**
@@ -195,4 +197,9 @@ export class Topic<In, Out = In> {
       throw fromStore(error, `topic ${this.name}`)
     }
   }
+}
+
+/** Nothing of a worker's face depends on its messages; as one type, workers of several topics fit in one list. */
+function untyped<T>(worker: Worker<T>): Worker {
+  return worker as unknown as Worker
 }

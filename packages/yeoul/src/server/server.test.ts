@@ -75,7 +75,7 @@ class Wire {
 }
 
 function encode(...args: (string | Buffer)[]): Buffer {
-  const parts = [Buffer.from(`*${args.length}\r\n`)]
+  const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)]
   for (const arg of args) {
     const bytes = Buffer.isBuffer(arg) ? arg : Buffer.from(arg, 'latin1')
     parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { LIMITS, ProtocolError, RequestParser, splitWords, UNAUTHENTICATED_LIMITS } from './parser.js'
 
 function encode(args: readonly Buffer[]): Buffer {
-  const parts = [Buffer.from(`*${args.length}\r\n`)]
+  const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)]
   for (const arg of args) parts.push(Buffer.from(`$${arg.length}\r\n`), arg, Buffer.from('\r\n'))
   return Buffer.concat(parts)
 }
