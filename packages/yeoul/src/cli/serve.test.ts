@@ -31,13 +31,18 @@ class Serving {
     })
   }
 
-  /** The port, once the line `ready …` was printed. */
-  async ready(): Promise<number> {
+  /** The first line it prints. */
+  async line(): Promise<string> {
     while (!this.stdout.includes('\n')) {
       if (this.child.exitCode !== null) throw new Error(this.stderr)
       await once(this.child, 'output', { signal: AbortSignal.timeout(15_000) })
     }
-    return Number(/^ready rediss?:\/\/127\.0\.0\.1:(\d+) /.exec(this.stdout)![1])
+    return this.stdout.slice(0, this.stdout.indexOf('\n'))
+  }
+
+  /** The port, once the line `ready …` was printed. */
+  async ready(): Promise<number> {
+    return Number(/^ready rediss?:\/\/127\.0\.0\.1:(\d+) /.exec(await this.line())![1])
   }
 }
 
@@ -116,6 +121,11 @@ describe.skipIf(!hasYeoul())('yeoul serve', () => {
     expect(second.stderr.trimEnd().split('\n')).toHaveLength(1)
     expect(second.stderr).toContain(String(first.child.pid))
     expect(second.stderr).toContain(directory)
+  })
+
+  test('--json prints the ready line as one object', async () => {
+    const serving = serve('--json')
+    expect(JSON.parse(await serving.line())).toMatchObject({ ready: true, directory, appendfsync: 'always' })
   })
 
   test('a directory that cannot be used is one sentence and exit 1', async () => {

@@ -25,6 +25,8 @@ export interface ServeOptions {
   tlsKeyFile?: string
   /** With it, peers must show a certificate of this authority. */
   tlsCaCertFile?: string
+  /** The ready line as one JSON object. */
+  json?: boolean
 }
 
 /**
@@ -131,6 +133,13 @@ function readyLine(server: RespServer, options: ServeOptions): string {
   const place = options.appendonly ? `${options.dir} (appendfsync ${options.appendfsync})` : 'memory'
   const scheme = options.tlsCertFile === undefined ? 'redis' : 'rediss'
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  if (options.json) {
+    const { port } = server
+    const directory = options.appendonly ? options.dir : null
+    const appendfsync = options.appendonly ? options.appendfsync : null
+    const url = `${scheme}://${host}:${port}`
+    return JSON.stringify({ ready: true, url, port, directory, appendfsync, pid: process.pid, version: YEOUL_VERSION })
+  }
   return `ready ${scheme}://${host}:${server.port} ${place} pid ${process.pid} yeoul ${YEOUL_VERSION}`
 }
 
@@ -181,5 +190,6 @@ export function serveCommand(): Command {
     .option('--tls-cert-file <file>', 'serve TLS with this certificate')
     .option('--tls-key-file <file>', 'and this key')
     .option('--tls-ca-cert-file <file>', 'demand certificates of this authority from peers')
+    .option('--json', 'print the ready line as JSON')
     .action((options: ServeOptions) => serve(options))
 }
