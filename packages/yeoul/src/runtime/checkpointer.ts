@@ -3,7 +3,7 @@ import { type Member, report } from './member.js'
 import { Periodic } from './periodic.js'
 import type { GroupInfo } from './store.js'
 
-const INTERVAL = 5_000
+const INTERVAL = 2_000
 
 /**
  * Writes down beside the stream how far the group has handled everything, so that a group lost on the server comes back where it
@@ -24,8 +24,9 @@ export class Checkpointer {
     )
   }
 
+  /** The first one now: a group lost a moment after its start must come back there, not at the beginning of the stream. */
   start(): void {
-    this.periodic.start()
+    this.periodic.start(true)
   }
 
   async stop(): Promise<void> {

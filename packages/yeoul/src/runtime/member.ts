@@ -27,9 +27,9 @@ export function report(member: Pick<Member, 'events'>, error: unknown, where: st
   return known
 }
 
-/** Pause before the n-th repetition (from 1): 50 ms doubling up to 5 s, then ±50 %, so that a fleet does not return at once. */
+/** Pause before the n-th repetition (from 1): 50 ms doubling up to 1 s, then ±50 %, so that a fleet does not return at once. */
 export function repetitionDelay(repetition: number): number {
-  return Math.min(50 * 2 ** (repetition - 1), 5_000) * (0.5 + Math.random())
+  return Math.min(50 * 2 ** (repetition - 1), 1_000) * (0.5 + Math.random())
 }
 
 /**

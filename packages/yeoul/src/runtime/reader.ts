@@ -2,8 +2,11 @@ import { pause } from './clock.js'
 import { type Member, repetitionDelay, report } from './member.js'
 import { type Entry, StoreError } from './store.js'
 
-/** A read that finds nothing comes back after this many ms, so that every reader proves again and again that it lives. */
-export const READ_BLOCK = 5_000
+/**
+ * A read that finds nothing comes back after this many ms, so that every reader proves again and again that it lives. With the
+ * store's own grace beyond it, it is also how long a dead connection can go unnoticed: less than five seconds.
+ */
+export const READ_BLOCK = 2_000
 
 /** What the reader fills. */
 export interface Intake {

@@ -47,9 +47,9 @@ export interface RedisTarget {
 }
 
 export interface RedisOptions {
-  /** ms without any answer after which a connection is given up; 5000. */
+  /** ms without any answer after which a connection is given up (noticed within a sixth more); default 3000. */
   deadline?: number
-  /** ms a blocking read may stay unanswered beyond its block time; 2000. */
+  /** ms a blocking read may stay unanswered beyond its block time; default 1500. */
   grace?: number
   /** False: use scripts even where the server has functions (for servers that forbid FUNCTION). */
   functions?: boolean
@@ -73,6 +73,7 @@ export class RedisStore implements StreamStore {
   private readonly grace: number
   private readonly batch = new AppendBatch((entries) => this.sendAppends(entries))
   private readonly listeners: ((event: StoreEvent) => void)[] = []
+  private readonly broken = new Set<'commands' | 'channels'>()
   private closing: Promise<void> | undefined
 
   constructor(
@@ -87,19 +88,19 @@ export class RedisStore implements StreamStore {
       username: target.username,
       password: target.password,
       database: target.database ?? 0,
-      deadline: options.deadline ?? 5000,
+      deadline: options.deadline ?? 3000,
       name: options.name,
     }
-    this.grace = options.grace ?? 2000
+    this.grace = options.grace ?? 1500
     const scheme = target.tls ? 'rediss' : 'redis'
     const hosts = target.nodes.map((node) => `${node.host}:${node.port}`).join(',')
     this.address = target.cluster ? `${scheme}://${hosts} (cluster)` : `${scheme}://${hosts}/${this.client.database}`
     this.link = target.cluster
-      ? new ClusterLink(this.address, target.nodes, this.client, this.emit)
-      : new SingleLink(this.address, this.client, this.emit)
+      ? new ClusterLink(this.address, target.nodes, this.client, this.eventsOf('commands'))
+      : new SingleLink(this.address, this.client, this.eventsOf('commands'))
     this.steps = new StepRunner(this.link)
     this.streams = new StreamReading(this.link, this.grace)
-    this.subscriptions = new RedisChannels(this.link, this.client.deadline, this.emit)
+    this.subscriptions = new RedisChannels(this.link, this.client.deadline, this.eventsOf('channels'))
   }
 
   get channels(): RedisChannels {
@@ -113,10 +114,15 @@ export class RedisStore implements StreamStore {
       if (facts.clusterNode && !this.link.cluster && this.client.database === 0) {
         // The URL names one node of a cluster: the others are found through it.
         await this.link.close()
-        this.link = new ClusterLink(`${this.address} (cluster)`, this.target.nodes, this.client, this.emit)
+        this.link = new ClusterLink(
+          `${this.address} (cluster)`,
+          this.target.nodes,
+          this.client,
+          this.eventsOf('commands'),
+        )
         this.steps = new StepRunner(this.link)
         this.streams = new StreamReading(this.link, this.grace)
-        this.subscriptions = new RedisChannels(this.link, this.client.deadline, this.emit)
+        this.subscriptions = new RedisChannels(this.link, this.client.deadline, this.eventsOf('channels'))
         await this.link.open()
         facts = { ...facts, cluster: true }
       }
@@ -474,8 +480,16 @@ export class RedisStore implements StreamStore {
     )
   }
 
-  private readonly emit = (event: StoreEvent): void => {
-    for (const listener of this.listeners) listener(event)
+  /** The store is connected when all its kinds of connections are. */
+  private eventsOf(kind: 'commands' | 'channels'): (event: StoreEvent) => void {
+    return (event) => {
+      if (event.type === 'disconnected') this.broken.add(kind)
+      if (event.type === 'connected') {
+        this.broken.delete(kind)
+        if (this.broken.size > 0) return
+      }
+      for (const listener of this.listeners) listener(event)
+    }
   }
 }
 

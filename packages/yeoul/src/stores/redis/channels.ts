@@ -112,12 +112,14 @@ export class RedisChannels implements Channels {
   }
 
   private beat(client: RawClient): void {
+    // Half the deadline between, half for the answer: a dead connection is noticed within the deadline.
     this.pulse = setTimeout(() => {
-      sendWithin(client, ['PING'], asText, this.deadline, () => {}).then(
+      sendWithin(client, ['PING'], asText, this.deadline / 2, () => {}).then(
         () => this.client === client && this.beat(client),
-        (error: Error) => this.lost(client, error),
+        // A server that is busy answers with an error: the connection lives.
+        (error: Error) => (isReply(error) && this.client === client ? this.beat(client) : this.lost(client, error)),
       )
-    }, this.deadline)
+    }, this.deadline / 2)
   }
 
   private lost(client: RawClient, error: Error): void {
@@ -133,12 +135,15 @@ export class RedisChannels implements Channels {
   private again(): void {
     const delay = Math.min(2000, 50 * 2 ** Math.min(this.failures++, 10)) * (0.5 + Math.random() / 2)
     this.retry = setTimeout(() => {
+      this.retry = undefined
       this.restore().then(
         () => (this.failures = 0),
         (error: Error) => {
           if (this.isClosed) return
           this.onEvent({ type: 'warning', text: `subscribing again failed: ${error.message}` })
-          if (this.client === undefined) this.again()
+          // Connected, but not all is subscribed to: begin anew.
+          if (this.client) this.lost(this.client, error)
+          else if (this.retry === undefined) this.again()
         },
       )
     }, delay)

@@ -10,6 +10,7 @@ import type { Link, Sending } from './link.js'
  *
  * One timer watches all calls: a server answers a connection in order, so the connection is dead when calls wait and not
  * one has been answered for the deadline. Then the socket is destroyed (half-open, frozen server) and all of them reject.
+ * While no calls are made, PING is one, so that a dead connection is found before it is needed.
  */
 export class SingleLink implements Link {
   readonly cluster = false
@@ -48,7 +49,6 @@ export class SingleLink implements Link {
     if (this.isClosed) return Promise.reject(closed(this.address))
     if (client === undefined) return Promise.reject(broken(new Error('not connected'), this.address, false))
     this.waiting++
-    if (this.watch === undefined) this.startWatch()
     return client.sendCommand(args, sending.binary ? asBytes : asText).then(
       (reply) => {
         this.done()
@@ -75,21 +75,20 @@ export class SingleLink implements Link {
 
   private done(): void {
     this.answered++
-    if (--this.waiting === 0) {
-      clearInterval(this.watch)
-      this.watch = undefined
-      this.onIdle?.()
-    }
+    if (--this.waiting === 0) this.onIdle?.()
   }
 
   private startWatch(): void {
-    const step = Math.max(10, this.options.deadline / 4)
+    const step = Math.max(10, this.options.deadline / 6)
     let seen = this.answered
     let silent = 0
+    clearInterval(this.watch)
     this.watch = setInterval(() => {
-      silent = this.answered === seen ? silent + step : 0
+      const idle = this.answered === seen
       seen = this.answered
+      silent = idle && this.waiting > 0 ? silent + step : 0
       if (silent >= this.options.deadline) this.giveUp()
+      else if (idle && this.waiting === 0) this.send(undefined, ['PING'], { write: false }).catch(() => {})
     }, step)
   }
 
@@ -109,11 +108,13 @@ export class SingleLink implements Link {
     }
     this.client = client
     this.expired = false
+    this.startWatch()
   }
 
   private lost(client: RawClient, error: Error): void {
     if (this.client !== client) return // a failed attempt to connect, or known already
     this.client = undefined
+    clearInterval(this.watch)
     if (this.isClosed) return
     this.onEvent({
       type: 'disconnected',
