@@ -61,9 +61,10 @@ export function noFindings(): Findings {
 }
 
 const DIRECTORY = '/data'
-/** everysec: a second, and the step of the clock in which the sync that is due is still under way. */
+/** everysec: a second, and the steps of the clock in which the sync that is due is still under way. */
 const EVERYSEC = 1000
 const LONGEST_STEP = 300
+const UNDER_WAY = 2 * LONGEST_STEP
 const TROUBLE_SETTLES = 20_000
 
 type Kind = 'machine' | 'process'
@@ -291,7 +292,11 @@ class Life {
       else if (below(40) === 0) this.#rewrite(engine)
       else this.#step(engine, session, queued)
       if (below(3) > 0) await this.#endTurn(engine)
-      this.#advance(below(3) === 0 ? below(LONGEST_STEP) : below(15))
+      if (below(3) > 0) this.#advance(below(15))
+      else {
+        this.#advance(below(LONGEST_STEP))
+        await turns(6)
+      }
       if (below(14) === 0) this.#fault()
     }
     if (!this.#crashed) await this.#finish(engine)
@@ -324,7 +329,7 @@ class Life {
   #promised(now: number): number {
     if (this.policy === 'always') return this.#acknowledged
     if (this.policy === 'no' || now - this.#troubleAt < TROUBLE_SETTLES) return this.#synced
-    const due = this.executed.findLastIndex((each) => each.now <= now - EVERYSEC - LONGEST_STEP)
+    const due = this.executed.findLastIndex((each) => each.now <= now - EVERYSEC - UNDER_WAY)
     return Math.max(this.#synced, due + 1)
   }
 

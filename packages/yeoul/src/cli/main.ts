@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { backupCommand } from './backup.js'
 import { checkAofCommand } from './check-aof.js'
 import { listDeadLetters, redriveDeadLetters, showDeadLetter } from './dead-letters.js'
 import { groupsCommand, pendingCommand, topicsCommand } from './overview.js'
@@ -127,6 +128,16 @@ program
   .option('--fix', 'cut at the first bad byte; what is taken off is kept beside the log')
   .option('--json', 'as JSON')
   .action((directory, flags) => checkAofCommand(directory, flags))
+
+program
+  .command('backup')
+  .description(
+    'copy the log of a data directory, also while a server or an application works on it, and verify the copy',
+  )
+  .argument('<dir>', 'the data directory')
+  .requiredOption('--to <dir>', 'where the copy goes: empty, or not there yet')
+  .option('--json', 'as JSON')
+  .action((directory, flags) => backupCommand(directory, flags))
 
 function choice(flag: string, allowed: string[]) {
   return (value: string) => {

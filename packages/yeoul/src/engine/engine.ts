@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { AccessControl } from './acl.js'
+import { type BackupProgress, type BackupReport, copyAppendOnly } from './aof/backup.js'
 import type { LoadProgress } from './aof/directory.js'
 import { type AppendFsync, AppendOnlyFile } from './aof/log.js'
 import { BlockedReaders } from './blocked.js'
@@ -71,6 +72,7 @@ export class Engine implements EngineState {
   /** The typed API of this process. */
   readonly streams: Streams
 
+  readonly #storage: Storage
   readonly #commands = new CommandTable(commands)
   readonly #onError: (error: Error) => void
   readonly #call: RunningCall
@@ -84,9 +86,11 @@ export class Engine implements EngineState {
   #memoryMeasuredAt = Number.NEGATIVE_INFINITY
   #memoryMeasureCost = 0
   #rewriteNotBefore = 0
+  #rewritePause = REWRITE_PAUSE_FIRST
 
   private constructor(options: EngineOptions) {
     this.clock = options.clock ?? systemClock
+    this.#storage = options.storage ?? new FileStorage()
     this.directory = options.directory
     this.startedAt = this.clock.now()
     this.#onError = options.onError ?? ((error) => process.emitWarning(error))
@@ -121,7 +125,7 @@ export class Engine implements EngineState {
       for (const database of engine.databases) database.frozen = true
       const log = await AppendOnlyFile.open({
         directory: options.directory,
-        storage: options.storage ?? new FileStorage(),
+        storage: engine.#storage,
         clock: engine.clock,
         appendfsync: options.appendfsync ?? 'always',
         apply: (request, database) => engine.#replay(replay, request, database),
@@ -260,6 +264,18 @@ export class Engine implements EngineState {
       })
       return this.snapshot
     })
+  }
+
+  /**
+   * Copies the log to another directory, empty or not there yet, while commands go on: everything acknowledged by now is in
+   * it. The copy opens as a data directory of its own.
+   */
+  async backup(target: string, progress?: (progress: BackupProgress) => void): Promise<BackupReport> {
+    if (this.log === undefined || this.directory === undefined) {
+      throw new Error('the engine is in memory: there is no log to copy')
+    }
+    await this.log.committed()
+    return copyAppendOnly(this.#storage, this.directory, target, this.clock, progress)
   }
 
   /** The row to run, or undefined after an error was written. */
@@ -436,20 +452,26 @@ export class Engine implements EngineState {
     if (this.#closed || autoAofRewritePercentage === 0 || log.rewriting || log.failure !== undefined) return
     if (log.size < autoAofRewriteMinSize) return
     if (log.size < log.baseSize * (1 + autoAofRewritePercentage / 100)) return
-    const now = this.clock.monotonic()
-    if (now < this.#rewriteNotBefore) return
-    this.#rewriteNotBefore = now + REWRITE_PAUSE
-    this.rewriteLog().catch((error: Error) => {
-      if (!this.#closed) this.report(error)
-    })
+    if (this.clock.monotonic() < this.#rewriteNotBefore) return
+    this.rewriteLog().then(
+      () => {
+        this.#rewritePause = REWRITE_PAUSE_FIRST
+      },
+      (error: Error) => {
+        this.#rewriteNotBefore = this.clock.monotonic() + this.#rewritePause
+        this.#rewritePause = Math.min(this.#rewritePause * 2, REWRITE_PAUSE_LAST)
+        if (!this.#closed) this.report(error)
+      },
+    )
   }
 }
 
 /** ms between two looks at what expires, and keys removed in one of them. */
 const EXPIRY_PERIOD = 100
 const EXPIRY_BATCH = 1000
-/** ms between two automatic rewrites, whatever became of the first. */
-const REWRITE_PAUSE = 60_000
+/** ms without an automatic rewrite after one that failed; twice as long after each further one. */
+const REWRITE_PAUSE_FIRST = 1000
+const REWRITE_PAUSE_LAST = 600_000
 
 /** What runs though a transaction is being queued. */
 const IMMEDIATE = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset'])

@@ -1,6 +1,7 @@
 /** The public list of the engine: streams, groups and Pub/Sub in process, in memory or on disk. */
+export type { BackupProgress, BackupReport } from './aof/backup.js'
 export { checkAppendOnly } from './aof/check.js'
-export { CorruptLog, RewriteAbandoned, UnsupportedLog, WriteFailed } from './aof/errors.js'
+export { BackupRefused, CorruptLog, RewriteAbandoned, UnsupportedLog, WriteFailed } from './aof/errors.js'
 export type { AppendFsync } from './aof/log.js'
 export { Engine, type EngineOptions } from './engine.js'
 export { EngineError } from './errors.js'

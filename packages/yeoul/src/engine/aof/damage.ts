@@ -4,8 +4,8 @@ import { parseCommand } from './command.js'
 import type { DamageKind } from './errors.js'
 import type { Stop } from './reader.js'
 import {
-  beginsHeader,
   HEADER_LENGTH,
+  isCutHeader,
   parseHeader,
   type RecordPlace,
   resemblesHeader,
@@ -36,8 +36,8 @@ export interface Damage {
  * Judges why reading stopped. The file is a tail's last only if
  *
  *   1. no sound record stands behind the damage, or
- *   2. those that do were never known to be synced beyond it, and what is missing are lost sectors (zeros): unsynced
- *      writes reached the medium out of order; and
+ *   2. those that do were never known to be synced beyond it, and what is missing are lost sectors or ends of sectors
+ *      (zeros): unsynced writes reached the medium out of order; and
  *   3. no whole commands that Redis appended later stand behind it.
  */
 export async function assessDamage(file: StorageFile, place: RecordPlace, size: number, stop: Stop): Promise<Damage> {
@@ -101,8 +101,7 @@ async function commandsBehind(
   }
   const length = Math.min(HEADER_LENGTH, size - offset)
   if (resemblesHeader(window.bytes, start, length)) return -1
-  const nextSector = SECTOR - (offset % SECTOR)
-  if (nextSector < length && beginsHeader(window.bytes, start, nextSector, length)) return -1
+  if (isCutHeader(window.bytes, start, Math.min(SECTOR - (offset % SECTOR), size - offset))) return -1
   return wholeCommands(file, offset + 1, size)
 }
 
@@ -153,17 +152,15 @@ async function surveyRest(file: StorageFile, place: RecordPlace, offset: number,
   return rest
 }
 
-/** Does `[from, to)` hold a sector, or its part of one, that reads as zeros? */
+/**
+ * Is there a sector in `[from, to)` that ends in zeros? So reads what never reached the medium, or reached it when less of
+ * the sector was filled.
+ */
 async function holdsLostSector(file: StorageFile, from: number, to: number): Promise<boolean> {
   const window = new Window(file, to)
-  for (let at = from; at < to; ) {
-    const end = Math.min(to, at - (at % SECTOR) + SECTOR)
-    await window.need(at, end - at)
-    const start = window.at(at)
-    let zero = true
-    for (let i = start; zero && i < start + end - at; i++) zero = window.bytes[i] === 0
-    if (zero) return true
-    at = end
+  for (let at = from - (from % SECTOR) + SECTOR; at <= to; at += SECTOR) {
+    await window.need(at - 1, 1)
+    if (window.bytes[window.at(at - 1)] === 0) return true
   }
   return false
 }

@@ -66,3 +66,10 @@ export class RewriteAbandoned extends Error {
   readonly code = 'REWRITE_ABANDONED'
   readonly canRetry = true
 }
+
+/** There is nothing to copy, or no room for it. Nothing was changed. */
+export class BackupRefused extends Error {
+  override readonly name = 'BackupRefused'
+  readonly code = 'BACKUP_REFUSED'
+  readonly canRetry = false
+}

@@ -87,27 +87,28 @@ export function verifyAsLast(bytes: Buffer, at: number, total: number, place: Re
 export function resemblesHeader(bytes: Buffer, at: number, length: number): boolean {
   let matching = 0
   for (let i = 0; i < length; i++) {
-    const byte = bytes[at + i]
-    const expected = SHAPE.charCodeAt(i)
-    const digit = (byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 102)
-    if (expected === 104 ? digit : byte === expected) matching++
+    if (fits(bytes[at + i], i)) matching++
   }
   return length > 3 && matching >= length - 3
 }
 
-/** Are the first `cut` of these bytes those of a header, and the others, up to `length`, a lost sector's zeros? */
-export function beginsHeader(bytes: Buffer, at: number, cut: number, length: number): boolean {
-  for (let i = 0; i < length; i++) {
-    const byte = bytes[at + i]
-    const expected = SHAPE.charCodeAt(i)
-    const digit = (byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 102)
-    if (i < cut ? byte !== expected && !(expected === 104 && digit) : byte !== 0) return false
-  }
+/** Do these bytes, up to the end of the sector, begin as a header does and go on with the zeros of a write that was lost? */
+export function isCutHeader(bytes: Buffer, at: number, length: number): boolean {
+  let visible = 0
+  while (visible < Math.min(length, HEADER_LENGTH) && fits(bytes[at + visible], visible)) visible++
+  if (visible === 0 || visible === HEADER_LENGTH || visible === length) return visible === length
+  for (let i = visible; i < length; i++) if (bytes[at + i] !== 0) return false
   return true
+}
+
+function fits(byte: number, position: number): boolean {
+  const expected = SHAPE.charCodeAt(position)
+  return expected === HEX ? (byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 102) : byte === expected
 }
 
 /** `h` stands for a hex digit. */
 const SHAPE = '#c:hhhhhhhh:hhhhhhhh:hhhhhhhhhhhh\r\n'
+const HEX = 104
 
 function hex(bytes: Buffer, at: number, digits: number): number {
   let value = 0
