@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { installed } from '../servers.js'
+import { run, type Served, startServed } from './served.js'
+
+const project = fileURLToPath(new URL('spring/', import.meta.url))
+const source = path.join(project, 'src/main/java/yeoul/Flow.java')
+const compiled = path.join(project, 'target/classes/yeoul/Flow.class')
+const libraries = path.join(project, 'target/libraries')
+
+/** The first build asks Maven's repository for Spring Data Redis and lettuce; what is built already needs no network. */
+async function build(): Promise<string | undefined> {
+  if (existsSync(libraries) && existsSync(compiled) && statSync(compiled).mtimeMs > statSync(source).mtimeMs) return
+  try {
+    await promisify(execFile)('mvn', ['-q', '-B', 'process-classes'], { cwd: project, timeout: 240_000 })
+    return undefined
+  } catch (error) {
+    const reason = `the Spring project could not be built: ${(error as Error).message.slice(0, 400)}`
+    if (process.env.CI === 'true') throw new Error(`${reason}; CI=true allows no skip`)
+    return reason
+  }
+}
+
+describe.skipIf(!installed('java') || !installed('mvn'))('Spring Data Redis on lettuce', () => {
+  let served: Served
+  let missing: string | undefined
+
+  beforeAll(async () => {
+    missing = await build()
+    served = await startServed()
+  }, 300_000)
+  afterAll(() => served?.stop())
+
+  test.each(['2', '3'])(
+    'E1 StreamMessageListenerContainer reads with and without a group (RESP%s)',
+    async (protocol, { skip }: { skip(reason: string): void }) => {
+      if (missing !== undefined) skip(missing)
+      const classPath = [path.join(project, 'target/classes'), path.join(libraries, '*')].join(path.delimiter)
+      const out = await run('java', ['-cp', classPath, 'yeoul.Flow', String(served.port), protocol])
+      expect(out).toBe('done\n')
+      expect(served.engine.databases[0].get('orders', Date.now())).toMatchObject({ length: 10 })
+    },
+  )
+})
