@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, type ExpectStatic, expect, it } from 'vitest'
 import type { ConnectTarget } from '../../packages/yeoul/src/stores/open.js'
 import { freePort, hasRedis, installed, type RunningServer, startRedis } from '../servers.js'
 import { Ledger, pause } from './ledger.js'
@@ -231,7 +231,8 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
   })
 
   afterAll(async () => {
-    await expect.poll(activeSockets, { timeout: 5_000 }).toBe(sockets)
+    for (let look = 0; look < 100 && activeSockets() !== sockets; look++) await pause(50)
+    expect(activeSockets()).toBe(sockets)
     const table = [
       '| fault | lasted | handling again after its end | health red | duplicates | lost by the server |',
       '|---|--:|--:|---|--:|--:|',
@@ -240,7 +241,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
     if (process.env.YEOUL_FAULT_TABLE) await writeFile(process.env.YEOUL_FAULT_TABLE, `${table}\n`)
   })
 
-  inTurn.each(faults)('R13 R14 $name', async (fault) => {
+  inTurn.for(faults)('R13 R14 $name', async (fault, { expect }) => {
     const first = await startRedis(fault.args)
     const proxy = await FaultProxy.start(first.port)
     const scene: Scene = {
@@ -252,7 +253,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
     try {
       const ledger = await Ledger.start(fault.target?.(scene) ?? proxy.url, 'jobs')
       try {
-        await run(fault, scene, ledger)
+        await run(fault, scene, ledger, expect)
       } finally {
         await ledger.close()
       }
@@ -266,7 +267,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
   })
 })
 
-async function run(fault: Fault, scene: Scene, ledger: Ledger): Promise<void> {
+async function run(fault: Fault, scene: Scene, ledger: Ledger, expect: ExpectStatic): Promise<void> {
   await ledger.until(() => ledger.handled.size >= 100)
   await pause(fault.warm ?? 0)
   const held = ledger.held
