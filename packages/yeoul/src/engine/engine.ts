@@ -152,7 +152,7 @@ export class Engine implements EngineState {
   createSession(onOutput?: (session: Session) => void, onClose?: (session: Session) => void): Session {
     const session = new Session(this.#nextSession++, onOutput, onClose)
     session.createdAt = session.lastCommandAt = this.clock.now()
-    session.authenticated = this.acl.default.nopass
+    session.authenticated = this.acl.openToAll
     this.sessions.set(session.id, session)
     return session
   }
