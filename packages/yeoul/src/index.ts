@@ -50,6 +50,7 @@ export type { StartFrom } from './runtime/start.js'
 export {
   type Channels,
   type ConsumerInfo,
+  type Durability,
   type GroupInfo,
   type PendingDelivery,
   StoreError,

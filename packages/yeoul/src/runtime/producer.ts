@@ -6,7 +6,7 @@ import { FIELD } from './entry-fields.js'
 import { fromStore, PartialPublishError, YeoulError } from './errors.js'
 import type { Format } from './format.js'
 import type { TopicMetrics } from './metrics.js'
-import type { AppendOptions, StreamStore } from './store.js'
+import type { AppendOptions, Durability, StreamStore } from './store.js'
 import { endSpan, startPublish, tracingEnabled } from './tracing.js'
 
 export interface PublishOptions {
@@ -23,6 +23,13 @@ export interface PublishOptions {
   /** Numbers the messages of `key` 1, 2, 3 … without a gap, in log order. */
   sequence?: boolean
   headers?: Readonly<Record<string, string>>
+  /**
+   * Where the message must be before publishing resolves: 'memory' (default) = taken in by the store, at the durability it is
+   * configured for; 'disk' = synced to its disk; `{ replicas: n }` = acknowledged by so many replicas (WAIT). Rejects before
+   * anything is published where the store cannot say, and with `outcome: 'unknown'` when it does not say so in time: the message is
+   * in the log then, and publishing it again with the same `dedupe` id only waits again.
+   */
+  durability?: Durability
   /** Ends the wait for room in a bounded topic. What was sent is not taken back. */
   signal?: AbortSignal
 }
@@ -64,8 +71,10 @@ export class Producer<In> {
     const span = tracingEnabled() ? startPublish(this.stream, fields) : undefined
     const startedAt = this.clock.monotonic()
     try {
+      const confirm = options.durability === undefined ? undefined : await this.confirming(options.durability)
       const published =
         due === undefined ? await this.append(fields, append, signal) : await this.schedule(fields, due, append?.once)
+      if (confirm) await confirm()
       this.metrics.publishDuration.observe((this.clock.monotonic() - startedAt) / 1_000)
       if (span) {
         span.setAttribute('messaging.message.id', published.id)
@@ -94,6 +103,17 @@ export class Producer<In> {
     }
     if (results.some((result) => result.status === 'rejected')) throw new PartialPublishError(results)
     return results.map((result) => (result as PromiseFulfilledResult<Published>).value)
+  }
+
+  private async confirming(durability: Durability): Promise<(() => Promise<void>) | undefined> {
+    if (durability === 'memory') return undefined
+    const replicas = typeof durability === 'object' ? durability.replicas : 1
+    if ((typeof durability === 'object' || durability === 'disk') && Number.isInteger(replicas) && replicas >= 1) {
+      return this.store.confirming(this.stream, durability)
+    }
+    throw new YeoulError('INVALID_OPTION', `durability: ${JSON.stringify(durability)} is unknown`, {
+      advice: "Choose 'memory', 'disk', or { replicas: n } with n of at least 1.",
+    })
   }
 
   private async append(

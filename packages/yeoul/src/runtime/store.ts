@@ -52,6 +52,13 @@ export interface StreamStore {
    */
   trim(stream: string, options: TrimRequest): Promise<{ removed: number; unread: number; length: number }>
 
+  /**
+   * Gets ready to confirm writes to this stream beyond the store's own durability; before they are made. Rejects with REFUSED
+   * when the store cannot. The answered function resolves when every write answered before its call is there, and rejects
+   * with outcome 'unknown' when that is not known in time: the writes stay.
+   */
+  confirming(stream: string, durability: Exclude<Durability, 'memory'>): Promise<() => Promise<void>>
+
   // Reading
 
   /** Entries with from ≤ id ≤ to (`-`, `+`, `(id` as in XRANGE), ascending, or descending with `reverse`. */
@@ -231,6 +238,9 @@ export interface AppendOptions {
    */
   bound?: { maxLength?: number; maxLag?: number }
 }
+
+/** Where a write must be before it counts: taken in by the store, synced to its disk, or acknowledged by so many replicas. */
+export type Durability = 'memory' | 'disk' | { replicas: number }
 
 export interface Scheduled {
   duplicate: boolean

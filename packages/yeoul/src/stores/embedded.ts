@@ -29,6 +29,7 @@ import type {
   Channels,
   ConsumerInfo,
   Delivery,
+  Durability,
   Entry,
   Fields,
   GroupInfo,
@@ -170,6 +171,13 @@ export class EmbeddedStore implements StreamStore {
         limit: options.limit ?? Number.POSITIVE_INFINITY,
       })
     })
+  }
+
+  async confirming(_stream: string, durability: Exclude<Durability, 'memory'>): Promise<() => Promise<void>> {
+    const { log } = this.opened()
+    if (durability !== 'disk') throw new StoreError('REFUSED', `${this.address} has no replicas.`, 'none')
+    if (log === undefined) throw new StoreError('REFUSED', `${this.address} keeps nothing on disk.`, 'none')
+    return () => log.sync().catch((error) => Promise.reject(this.failed(error, 'unknown')))
   }
 
   // Reading

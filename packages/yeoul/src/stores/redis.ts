@@ -4,6 +4,7 @@ import type {
   AppendOptions,
   ConsumerInfo,
   Delivery,
+  Durability,
   Entry,
   Fields,
   GroupInfo,
@@ -28,7 +29,8 @@ import { AppendBatch, type WaitingAppend } from './redis/append-batch.js'
 import { RedisChannels } from './redis/channels.js'
 import type { ClientOptions } from './redis/client.js'
 import { ClusterLink } from './redis/cluster.js'
-import { isReply, refused } from './redis/errors.js'
+import { Confirmations } from './redis/durability.js'
+import { closed, isReply, refused } from './redis/errors.js'
 import { ascending } from './redis/held.js'
 import type { Link } from './redis/link.js'
 import { probe } from './redis/probe.js'
@@ -69,6 +71,7 @@ export class RedisStore implements StreamStore {
   private steps: StepRunner
   private streams: StreamReading
   private subscriptions: RedisChannels
+  private confirmations: Confirmations | undefined
   private readonly client: ClientOptions
   private readonly grace: number
   private readonly batch = new AppendBatch((entries) => this.sendAppends(entries))
@@ -127,6 +130,7 @@ export class RedisStore implements StreamStore {
         facts = { ...facts, cluster: true }
       }
       const { functions, clusterNode: _, ...rest } = facts
+      this.confirmations = new Confirmations(this.link, rest)
       await this.steps.install(functions && this.options.functions !== false, facts.kind === 'yeoul')
       return rest
     } catch (error) {
@@ -139,6 +143,7 @@ export class RedisStore implements StreamStore {
     this.closing ??= (async () => {
       this.batch.flush()
       this.subscriptions.close()
+      this.confirmations?.close()
       await this.streams.close()
       await this.link.close()
     })()
@@ -194,6 +199,11 @@ export class RedisStore implements StreamStore {
     }
     const minId = options.minId === undefined || options.minId.includes('-') ? options.minId : `${options.minId}-0`
     return this.run(groups.trim, { stream, options: { ...options, minId, force: bounded && options.force } })
+  }
+
+  async confirming(stream: string, durability: Exclude<Durability, 'memory'>): Promise<() => Promise<void>> {
+    if (this.confirmations === undefined || this.closing) throw closed(this.address)
+    return this.confirmations.prepare(stream, durability)
   }
 
   // Reading

@@ -252,6 +252,11 @@ export class MemoryStore implements StreamStore {
     return { removed, unread, length: stream.entries.length }
   }
 
+  async confirming(): Promise<() => Promise<void>> {
+    this.begin('confirming')
+    throw new StoreError('REFUSED', 'fake: keeps nothing on disk and has no replicas.', 'none')
+  }
+
   async range(name: string, from: string, to: string, options: { count?: number; reverse?: boolean } = {}) {
     this.begin('range')
     const found = (this.world.streams.get(name)?.entries ?? []).filter(
