@@ -1,4 +1,3 @@
-import { connect } from '../index.js'
 import { YeoulError } from '../runtime/errors.js'
 import type { Yeoul } from '../runtime/yeoul.js'
 
@@ -19,6 +18,9 @@ export class CliError extends Error {
 export async function withYeoul<T>(url: string | undefined, work: (yeoul: Yeoul) => Promise<T>): Promise<T> {
   const target = url ?? process.env.YEOUL_URL ?? DEFAULT_URL
   let yeoul: Yeoul
+  // Loaded here and not above: `serve` needs neither the runtime nor a Redis client, and what lies in V8's heap costs at
+  // every collection.
+  const { connect } = await import('../index.js')
   try {
     yeoul = await connect(target)
   } catch (error) {
