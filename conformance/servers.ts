@@ -85,7 +85,7 @@ async function tryPort(wanted: number): Promise<number | undefined> {
 /** A real redis-server. Arguments come after the defaults: no persistence, quiet. */
 export async function startRedis(
   args: readonly string[] = [],
-  options: { directory?: string } = {},
+  options: { directory?: string; program?: string } = {},
 ): Promise<RunningServer> {
   const port = await freePort()
   const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'yeoul-redis-')))
@@ -101,7 +101,7 @@ export async function startRedis(
     '--appendonly',
     'no',
   ]
-  const child = spawn('redis-server', [...defaults, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(options.program ?? 'redis-server', [...defaults, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   return running(child, port, directory, options.directory === undefined)
 }
 

@@ -32,7 +32,9 @@ export async function writeBase(
     const pace = new Pace(clock)
     let spare: Buffer | undefined
     for (let done = false; !done; ) {
-      while (!done && sink.length < RECORD_LENGTH && !pace.spent) done = steps.next().done === true
+      // One step at least: a turn that was spent before it began must not keep the base from growing.
+      do done = steps.next().done === true
+      while (!done && sink.length < RECORD_LENGTH && !pace.spent)
       if (abandoned()) throw new RewriteAbandoned('the log is being closed')
       if (sink.length > 0 && (done || sink.length >= RECORD_LENGTH)) {
         const record = sink.take(spare)
