@@ -109,10 +109,9 @@ export function createHttp(parts: HttpParts): Hono {
     const { before, around, limit } = historyQuery.parse(context.req.query())
     const known = parts.rooms.get(room)
     if (known === undefined) return refuse(context, 404, 'no_room', `there is no room ${room}`)
+    const top = await parts.rooms.latest(known)
     const to =
-      around === undefined
-        ? Math.min((before ?? known.top + 1) - 1, known.top)
-        : Math.min(known.top, around + Math.floor(limit / 2))
+      around === undefined ? Math.min((before ?? top + 1) - 1, top) : Math.min(top, around + Math.floor(limit / 2))
     const from = Math.max(1, to - limit + 1)
     return context.json({ messages: await parts.history.between(room, from, to), more: from > 1 })
   })

@@ -90,6 +90,12 @@ export class RoomDirectory {
     }
   }
 
+  /** The room's last number as the log has it now: the hint of what was just acknowledged may still be on its way here. */
+  async latest(room: Room): Promise<number> {
+    const [top] = await this.#log.tops([room.name])
+    return Math.max(room.top, top)
+  }
+
   get(name: string): Room | undefined {
     return this.#rooms.get(name)
   }

@@ -56,10 +56,10 @@ export function deliveries(bench: Bench): void {
     test('R3 claims of two processes at once take each entry once', async () => {
       const { stream, ids } = await setUp(40)
       const second = await bench.another()
-      await new Promise((resolve) => setTimeout(resolve, 30)) // the entries must have been idle for 20 ms
+      await new Promise((resolve) => setTimeout(resolve, 1_050)) // so idle that the second claim cannot find them idle again
       const [a, b] = await Promise.all([
-        bench.store.claim(stream, 'g', 'a', { minIdle: 20, count: 40 }),
-        second.claim(stream, 'g', 'b', { minIdle: 20, count: 40 }),
+        bench.store.claim(stream, 'g', 'a', { minIdle: 1_000, count: 40 }),
+        second.claim(stream, 'g', 'b', { minIdle: 1_000, count: 40 }),
       ])
       const taken = [...a.deliveries, ...b.deliveries].map(({ id }) => id)
       expect(taken.sort()).toEqual([...ids].sort())

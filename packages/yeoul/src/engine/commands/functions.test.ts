@@ -35,10 +35,10 @@ describe('FCALL of the built-in library', () => {
   test('refusals are those of Redis', () => {
     expect(run('FCALL', 'nothing', 0)).toBe('-ERR Function not found\r\n')
     expect(run('FCALL', 'yeoul_info', 'x')).toBe('-ERR Bad number of keys provided\r\n')
-    expect(run('FCALL', 'yeoul_info', 2, 's')).toBe("-ERR Number of keys can't be greater than number of args\r\n")
+    expect(run('FCALL', 'yeoul_info', 3, 's')).toBe("-ERR Number of keys can't be greater than number of args\r\n")
     expect(run('FCALL', 'yeoul_info', -1)).toBe("-ERR Number of keys can't be negative\r\n")
     expect(run('FCALL_RO', 'yeoul_checkpoint', 1, 'c', 'g', '1-1')).toMatch(/^-ERR Can not execute a script with write/)
-    expect(run('FCALL', 'yeoul_info', 0)).toMatch(/^-ERR yeoul_info takes 1 key/)
+    expect(run('FCALL', 'yeoul_info', 0)).toMatch(/^-ERR yeoul_info takes 2 key/)
     expect(run('FCALL', 'yeoul_settle', 1, 's', 'g')).toMatch(/^-ERR yeoul_settle takes at least 2 argument/)
     expect(run('FCALL', 'yeoul_settle', 1, 's', 'g', 'c', '1-1')).toMatch(/^-NOGROUP|^-ERR a delivery is/)
     expect(run('FCALL', 'yeoul_appendall', 1, 's', 2, 2, 'a', 'b')).toMatch(/^-ERR an entry names a stream/)
@@ -52,7 +52,7 @@ describe('FCALL of the built-in library', () => {
     run('CONFIG', 'SET', 'maxmemory', 1)
     expect(run('FCALL', 'yeoul_appendall', 1, 's', 1, 2, 'a', 'b')).toMatch(/^-OOM /)
     expect(run('FCALL', 'yeoul_settle', 1, 's', 'g', 'c')).toBe('*0\r\n')
-    expect(run('FCALL_RO', 'yeoul_info', 1, 's')).toMatch(/^\*7\r\n/)
+    expect(run('FCALL_RO', 'yeoul_info', 2, 's', 't')).toMatch(/^\*10\r\n/)
   })
 
   test('FUNCTION LIST names the library and its functions', () => {
