@@ -27,6 +27,7 @@ export async function connect(
   return Yeoul.open(store, options)
 }
 
+export { type AsyncApiOptions, asyncApi, type TopicContract } from './runtime/async-api.js'
 export type { HandlerContext } from './runtime/attempt.js'
 export type { Backoff } from './runtime/backoff.js'
 export type { BatchContext, BatchHandler } from './runtime/batch.js'
@@ -63,6 +64,7 @@ export { Topic, type TopicOptions, type TrimOptions } from './runtime/topic.js'
 export type { Retention } from './runtime/trimmer.js'
 export { RetryAfter, Unrecoverable } from './runtime/verdict.js'
 export type { GroupAccount, MessageAccount, MessageState, Verification, VerifyOptions } from './runtime/verification.js'
+export type { Upcast, VersionOptions } from './runtime/versions.js'
 export { type BatchWorkerOptions, Worker, type WorkerHealth, type WorkerOptions } from './runtime/worker.js'
 export { type Health, Yeoul } from './runtime/yeoul.js'
 export type { ConnectTarget } from './stores/open.js'

@@ -231,7 +231,8 @@ export class DeadLetters<In, Out = In> {
     await this.format.check(value)
     const fields = this.format.encode(value)
     const replaced = (name: string) =>
-      this.format.codecName === 'fields' ? !isRuntimeField(name) : name === this.format.field
+      name === FIELD.version ||
+      (this.format.codecName === 'fields' ? !isRuntimeField(name) : name === this.format.field)
     for (const [name, content] of fieldMap(producerFields(entry.fields))) {
       if (!replaced(name)) fields.push(name, content)
     }

@@ -6,6 +6,7 @@
  *     h.<name>      a header
  *     traceparent   W3C trace context (tracestate beside it)
  *     _seq          number within the key, given by the store
+ *     _v            version of the value (absent = 1)
  *
  * Only on copies that the runtime appended again for one group (a long retry, a redrive):
  *
@@ -25,6 +26,7 @@ export const FIELD = {
   traceparent: 'traceparent',
   tracestate: 'tracestate',
   sequence: '_seq',
+  version: '_v',
   origin: '_origin',
   group: '_group',
   attempt: '_attempt',
@@ -65,6 +67,7 @@ export function isRuntimeField(name: string): boolean {
     name === FIELD.traceparent ||
     name === FIELD.tracestate ||
     name === FIELD.sequence ||
+    name === FIELD.version ||
     OF_COPIES.has(name)
   )
 }

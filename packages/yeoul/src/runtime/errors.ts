@@ -18,6 +18,10 @@ export const ERRORS = {
     retriable: false,
     advice: "Correct the producer or widen the topic's schema, then redrive; `issues` names what does not fit.",
   },
+  UNKNOWN_VERSION: {
+    retriable: false,
+    advice: 'Deploy the release that knows this version of the payload, or give its upcaster; then redrive.',
+  },
   PARTIAL_PUBLISH: { retriable: true, advice: 'Publish again those whose entry in `results` is rejected.' },
   BOUND_REACHED: { retriable: true, advice: 'Let the workers catch up, start more of them, or raise the bound.' },
   ATTEMPT_TIMEOUT: { retriable: true, advice: 'Let the handler honour `context.signal`, or raise `timeout`.' },

@@ -3,8 +3,9 @@ import { type AnyCodec, type Codec, type CodecName, codecOf } from './codec.js'
 import { FIELD, isRuntimeField } from './entry-fields.js'
 import { type Issue, YeoulError } from './errors.js'
 import { ReceivedMessage } from './message.js'
+import { type VersionOptions, Versions } from './versions.js'
 
-export interface FormatOptions {
+export interface FormatOptions extends VersionOptions {
   /** Any Standard Schema (zod, valibot, arktype …): checks what is published, and what is read. */
   schema?: StandardSchemaV1
   /** How a value becomes bytes; default 'json'. */
@@ -21,6 +22,7 @@ export class Format<In, Out> {
   readonly field: string
   readonly codecName: string
   readonly schema: StandardSchemaV1 | undefined
+  readonly versions: Versions
   private readonly codec: Codec<unknown> | undefined
   private readonly dataField: Buffer
 
@@ -43,6 +45,7 @@ export class Format<In, Out> {
           'Give a schema of zod 3.24+, valibot 1+, arktype 2+ or another library that implements Standard Schema.',
       })
     }
+    this.versions = new Versions(options)
     this.dataField = Buffer.from(this.field)
   }
 
@@ -61,9 +64,14 @@ export class Format<In, Out> {
 
   /** Field names and values in turn, to which the producer adds its own. */
   encode(value: In): (string | Buffer)[] {
-    if (!this.codec) return this.encodeFields(value)
+    const fields = this.codec ? this.encodeData(value, this.codec) : this.encodeFields(value)
+    if (this.versions.current !== undefined) fields.push(FIELD.version, String(this.versions.current))
+    return fields
+  }
+
+  private encodeData(value: In, codec: Codec<unknown>): (string | Buffer)[] {
     try {
-      return [this.field, this.codec.encode(value)]
+      return [this.field, codec.encode(value)]
     } catch (error) {
       throw new YeoulError(
         'UNENCODABLE',
@@ -82,7 +90,8 @@ export class Format<In, Out> {
 
   /** The typed value; throws or rejects UNDECODABLE or INVALID_MESSAGE. A promise only when the schema is asynchronous. */
   decode(message: ReceivedMessage<Out>): Out | Promise<Out> {
-    const value = this.codec ? this.decodeData(message, this.codec) : decodeFields(message)
+    const written = this.codec ? this.decodeData(message, this.codec) : decodeFields(message)
+    const value = this.versions.raise(written, message.version, `${this.topic} ${message.entryId}`)
     if (!this.schema) return value as Out
     const result = this.schema['~standard'].validate(value)
     if (result instanceof Promise) {

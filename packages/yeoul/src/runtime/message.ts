@@ -34,6 +34,7 @@ export class ReceivedMessage<T> implements Message<T> {
   /** The value's bytes; undefined when the entry has no such field. */
   data: Buffer | undefined
   traceparent: Buffer | undefined
+  private versionBytes: Buffer | undefined
   private keyBytes: Buffer | undefined
   private sequenceBytes: Buffer | undefined
   private originBytes: Buffer | undefined
@@ -69,6 +70,11 @@ export class ReceivedMessage<T> implements Message<T> {
 
   get sequence(): number | undefined {
     return readNumber(this.sequenceBytes)
+  }
+
+  /** Of the value; undefined when the entry states none. */
+  get version(): number | undefined {
+    return readNumber(this.versionBytes)
   }
 
   get publishedAt(): Date {
@@ -110,6 +116,7 @@ export class ReceivedMessage<T> implements Message<T> {
 
   private takeOwn(name: Buffer, value: Buffer): void {
     if (same(name, SEQUENCE)) this.sequenceBytes = value
+    else if (same(name, VERSION)) this.versionBytes = value
     else if (same(name, ORIGIN)) this.originBytes = value
     else if (same(name, GROUP)) this.groupBytes = value
     else if (same(name, ATTEMPT)) this.attemptBytes = value
@@ -122,6 +129,7 @@ const DOT = 0x2e
 const KEY = Buffer.from(FIELD.key)
 const TRACEPARENT = Buffer.from(FIELD.traceparent)
 const SEQUENCE = Buffer.from(FIELD.sequence)
+const VERSION = Buffer.from(FIELD.version)
 const ORIGIN = Buffer.from(FIELD.origin)
 const GROUP = Buffer.from(FIELD.group)
 const ATTEMPT = Buffer.from(FIELD.attempt)

@@ -1,3 +1,4 @@
+import type { TopicContract } from './async-api.js'
 import type { BatchHandler } from './batch.js'
 import { type Bound, BoundGate } from './bound.js'
 import { DeadLetters } from './dead-letters.js'
@@ -73,6 +74,12 @@ export class Topic<In, Out = In> {
     this.trimmer = options.retention
       ? new Trimmer(store, clock, events, this.topicMetrics, name, options.retention)
       : undefined
+  }
+
+  /** What the topic says of itself, for documents (see asyncApi). */
+  get contract(): TopicContract {
+    const { codecName: codec, field, schema, versions } = this.format
+    return { name: this.name, codec, field, schema, version: versions.current }
   }
 
   /**

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type } from 'arktype'
+import * as v from 'valibot'
 import { expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import type { Message } from './message.js'
@@ -42,6 +44,21 @@ function proofs(yeoul: Yeoul): void {
   })
   // @ts-expect-error which ones must be said
   void orders.deadLetters('billing').redrive({ rate: 5 })
+
+  const valibot = yeoul.topic('orders', { schema: v.object({ id: v.string(), total: v.optional(v.number(), 0) }) })
+  expectTypeOf(valibot.publish).parameter(0).toEqualTypeOf<{ id: string; total?: number | undefined }>()
+  valibot.worker('billing', (message) => {
+    expectTypeOf(message.value).toEqualTypeOf<{ id: string; total: number }>()
+  })
+  // @ts-expect-error not a number
+  void valibot.publish({ id: 'a', total: 'b' })
+  const arktype = yeoul.topic('orders', { schema: type({ id: 'string', total: 'number>0' }), version: 2 })
+  expectTypeOf(arktype.publish).parameter(0).toEqualTypeOf<{ id: string; total: number }>()
+  arktype.worker('billing', (message) => {
+    expectTypeOf(message.value).toEqualTypeOf<{ id: string; total: number }>()
+  })
+  // @ts-expect-error a field is missing
+  void arktype.publish({ id: 'a' })
 
   expectTypeOf(yeoul.topic('t', { codec: 'text' })).toEqualTypeOf<Topic<string, string>>()
   expectTypeOf(yeoul.topic('t', { codec: 'bytes' })).toEqualTypeOf<Topic<Buffer, Buffer>>()
