@@ -49,7 +49,8 @@ if (arguments_.has('--build')) {
     ['chat page', 'apps/chat', 'apps/chat/dist/web/index.html'],
     ['console page', 'apps/console', 'packages/yeoul/dist/console/index.html'],
   ]) {
-    const from = folder === 'apps/chat' ? ['apps/chat/web', 'apps/chat/server/protocol.ts'] : [folder]
+    const from =
+      folder === 'apps/chat' ? ['apps/look', 'apps/chat/web', 'apps/chat/server/protocol.ts'] : ['apps/look', folder]
     await step(name, sources(from, /\.(ts|tsx|css|html|json|svg|js|mjs)$/), existsSync(join(root, output)), {
       says: `building the ${name}`,
       run: () => command(npm, ['run', '--silent', 'build', '-w', folder]),

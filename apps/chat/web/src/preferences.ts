@@ -1,27 +1,8 @@
-import type { Language } from './text/strings.js'
+import { get, set, preferences as shared } from '../../../look/preferences.js'
 
-export type Theme = 'system' | 'light' | 'dark'
-
-/** Kept per browser. `public/theme.js` reads theme and language before the first paint: the key names are shared with it. */
+/** What this browser keeps for the chat, beside the language and theme of all pages. */
 export const preferences = {
-  language(): Language {
-    const kept = get('yeoul.language')
-    if (kept === 'ko' || kept === 'en') return kept
-    return navigator.language.startsWith('ko') ? 'ko' : 'en'
-  },
-  keepLanguage(language: Language): void {
-    document.documentElement.lang = language
-    set('yeoul.language', language)
-  },
-  theme(): Theme {
-    const kept = get('yeoul.theme')
-    return kept === 'light' || kept === 'dark' ? kept : 'system'
-  },
-  keepTheme(theme: Theme): void {
-    if (theme === 'system') delete document.documentElement.dataset.theme
-    else document.documentElement.dataset.theme = theme
-    set('yeoul.theme', theme === 'system' ? null : theme)
-  },
+  ...shared,
   user: () => get('yeoul.chat.user'),
   keepUser: (user: string | null) => set('yeoul.chat.user', user),
   room: () => get('yeoul.chat.room'),
@@ -30,21 +11,4 @@ export const preferences = {
   keepDetails: (open: boolean) => set('yeoul.chat.details', open ? null : 'closed'),
   draft: (room: string) => get(`yeoul.chat.draft.${room}`) ?? '',
   keepDraft: (room: string, text: string) => set(`yeoul.chat.draft.${room}`, text === '' ? null : text),
-}
-
-function get(key: string): string | null {
-  try {
-    return localStorage.getItem(key)
-  } catch {
-    return null
-  }
-}
-
-function set(key: string, value: string | null): void {
-  try {
-    if (value === null) localStorage.removeItem(key)
-    else localStorage.setItem(key, value)
-  } catch {
-    // Storage is full or forbidden: the choice holds until the page is closed.
-  }
 }

@@ -1,9 +1,9 @@
+import type { Language } from '../../../look/preferences.js'
+import { fill } from '../../../look/template.js'
 import { en, type Key, type Strings } from './en.js'
 import { ko } from './ko.js'
-import { fill } from './template.js'
 
-export type Language = 'ko' | 'en'
-export type { Key }
+export type { Key, Language }
 
 const byLanguage: Record<Language, Strings> = { ko, en }
 

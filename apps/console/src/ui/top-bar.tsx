@@ -1,6 +1,6 @@
+import type { Theme } from '../../../look/preferences.js'
 import type { Overview } from '../api.js'
 import type { FeedState } from '../feed.js'
-import type { Theme } from '../preferences.js'
 import { duration } from '../text/format.js'
 import type { Language } from '../text/strings.js'
 import { REFRESHES } from '../view-state.js'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { fill } from '../../../../look/template.js'
 import { en } from './en.js'
 import { ko } from './ko.js'
-import { fill } from './template.js'
 
 test('both languages have the same sentences with the same values', () => {
   expect(Object.keys(ko)).toEqual(Object.keys(en))

@@ -1,4 +1,4 @@
-import type { Theme } from '../preferences.js'
+import type { Theme } from '../../../../look/preferences.js'
 import { Icon } from './icons.js'
 import type { Settings } from './settings.js'
 import { useText } from './text-context.js'

@@ -1,4 +1,4 @@
-import type { Theme } from '../preferences.js'
+import type { Theme } from '../../../../look/preferences.js'
 import type { Language } from '../text/strings.js'
 
 /** What this browser's user chose, and how to choose again. */

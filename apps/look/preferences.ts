@@ -1,8 +1,10 @@
-import type { Language } from './text/strings.js'
-
+export type Language = 'ko' | 'en'
 export type Theme = 'system' | 'light' | 'dark'
 
-/** Kept per browser under the names that the chat page of the same address uses too; `public/theme.js` reads them first. */
+/**
+ * What a person chose for all pages of this address, kept in the browser. `public/theme.js` reads language and theme before the
+ * first paint: the key names are shared with it.
+ */
 export const preferences = {
   language(): Language {
     const kept = get('yeoul.language')
@@ -24,7 +26,7 @@ export const preferences = {
   },
 }
 
-function get(key: string): string | null {
+export function get(key: string): string | null {
   try {
     return localStorage.getItem(key)
   } catch {
@@ -32,7 +34,7 @@ function get(key: string): string | null {
   }
 }
 
-function set(key: string, value: string | null): void {
+export function set(key: string, value: string | null): void {
   try {
     if (value === null) localStorage.removeItem(key)
     else localStorage.setItem(key, value)
