@@ -11,7 +11,7 @@ import {
 import { fromStore, YeoulError } from './errors.js'
 import type { DeadReason } from './events.js'
 import type { Format } from './format.js'
-import { deadStream } from './keys.js'
+import { deadStream, discardedStream } from './keys.js'
 import type { GroupMetrics } from './metrics.js'
 import type { Entry, StreamStore } from './store.js'
 
@@ -67,10 +67,13 @@ export interface RedriveProgress {
 }
 
 const PAGE = 100
+/** ms that discarded letters can be restored. */
+const UNDO = 7 * 86_400_000
 
 /** The dead letters of one group: a stream of their own, which nothing trims. */
 export class DeadLetters<In, Out = In> {
   readonly stream: string
+  private readonly discardedStream: string
 
   constructor(
     private readonly store: StreamStore,
@@ -81,6 +84,7 @@ export class DeadLetters<In, Out = In> {
     private readonly metrics: GroupMetrics,
   ) {
     this.stream = deadStream(topicStream, group)
+    this.discardedStream = discardedStream(topicStream, group)
   }
 
   async count(): Promise<number> {
@@ -88,8 +92,18 @@ export class DeadLetters<In, Out = In> {
   }
 
   /** Oldest first, or newest first with `reverse`. `from`: a letter's id, included (`(id` = not). */
-  async *list(
-    options: { from?: string; count?: number; reverse?: boolean } = {},
+  list(options: { from?: string; count?: number; reverse?: boolean } = {}): AsyncGenerator<DeadLetter<Out>, void> {
+    return this.lettersOf(this.stream, options)
+  }
+
+  /** Those discarded within the last seven days, by the ids that `restore` takes. Options as of `list`. */
+  discarded(options: { from?: string; count?: number; reverse?: boolean } = {}): AsyncGenerator<DeadLetter<Out>, void> {
+    return this.lettersOf(this.discardedStream, options)
+  }
+
+  private async *lettersOf(
+    stream: string,
+    options: { from?: string; count?: number; reverse?: boolean },
   ): AsyncGenerator<DeadLetter<Out>, void> {
     const { reverse = false } = options
     let left = options.count ?? Number.POSITIVE_INFINITY
@@ -97,8 +111,8 @@ export class DeadLetters<In, Out = In> {
     while (left > 0) {
       const count = Math.min(PAGE, left)
       const page = reverse
-        ? await this.ask(this.store.range(this.stream, '-', start, { count, reverse }))
-        : await this.ask(this.store.range(this.stream, start, '+', { count }))
+        ? await this.ask(this.store.range(stream, '-', start, { count, reverse }))
+        : await this.ask(this.store.range(stream, start, '+', { count }))
       for (const entry of page) yield await this.letter(entry)
       if (page.length < count) return
       left -= page.length
@@ -142,9 +156,32 @@ export class DeadLetters<In, Out = In> {
     return progress
   }
 
-  /** Removes letters for good; answers how many were there. */
+  /**
+   * Takes letters away; answers how many were there. For seven days `restore` brings them back; those discarded longer ago are
+   * removed for good by the next discard.
+   */
   async discard(ids: readonly string[]): Promise<number> {
-    return ids.length === 0 ? 0 : this.ask(this.store.remove(this.stream, ids))
+    const moved = await this.move(this.stream, this.discardedStream, ids)
+    const oldest = `${Math.max(0, this.clock.now() - UNDO)}-0`
+    await this.ask(this.store.trim(this.discardedStream, { minId: oldest, force: true, limit: 10_000 }))
+    return moved
+  }
+
+  /** Puts discarded letters back among the dead letters, by the ids that `discarded` shows; answers how many were there. */
+  restore(ids: readonly string[]): Promise<number> {
+    return this.move(this.discardedStream, this.stream, ids)
+  }
+
+  /** Letter by letter in one step each: a crash in the middle neither loses nor doubles any. */
+  private async move(from: string, to: string, ids: readonly string[]): Promise<number> {
+    let moved = 0
+    for (let at = 0; at < ids.length; at += PAGE) {
+      const found = await Promise.all(ids.slice(at, at + PAGE).map((id) => this.entry(id, from)))
+      const letters = found.filter((entry) => entry !== undefined)
+      if (letters.length === 0) continue
+      moved += (await this.ask(this.store.redrive(from, to, letters))).filter((id) => id !== null).length
+    }
+    return moved
   }
 
   private async *selection(
@@ -178,8 +215,8 @@ export class DeadLetters<In, Out = In> {
     }
   }
 
-  private async entry(id: string): Promise<Entry | undefined> {
-    const [entry] = await this.ask(this.store.range(this.stream, id, id, { count: 1 }))
+  private async entry(id: string, stream = this.stream): Promise<Entry | undefined> {
+    const [entry] = await this.ask(this.store.range(stream, id, id, { count: 1 }))
     return entry
   }
 

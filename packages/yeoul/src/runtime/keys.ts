@@ -4,6 +4,7 @@
  *
  *     orders                              the stream: its name is the topic's name
  *     yeoul:{orders}:dead:billing         dead letters of group billing (a stream)
+ *     yeoul:{orders}:discarded:billing    dead letters that were discarded, kept a while for undo (a stream)
  *     yeoul:{orders}:schedule             due times of what waits (sorted set: member = key, score = ms)
  *     yeoul:{orders}:scheduled            what waits (hash: key → packed fields)
  *     yeoul:{orders}:once:<id>            a publish id seen (string with expiry: entry id [sequence])
@@ -23,6 +24,10 @@
  */
 export function deadStream(stream: string, group: string): string {
   return `yeoul:${tag(stream)}:dead:${group}`
+}
+
+export function discardedStream(stream: string, group: string): string {
+  return `yeoul:${tag(stream)}:discarded:${group}`
 }
 
 export function scheduleKey(stream: string): string {

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.js'
 import { compareIds, FIELD, fieldMap, readNumber } from './entry-fields.js'
 import { fromStore } from './errors.js'
-import { deadStream, missingKey } from './keys.js'
+import { deadStream, discardedStream, missingKey } from './keys.js'
 import type { Registry } from './registry.js'
 import type { Entry, GroupInfo, PendingDelivery, StreamInfo, StreamStore } from './store.js'
 
@@ -12,7 +12,7 @@ import type { Entry, GroupInfo, PendingDelivery, StreamInfo, StreamStore } from 
  *     delayed        in the schedule: published for later, or between two attempts
  *     pending        delivered, not acknowledged: `consumer` has it since `since`, at attempt `attempt`
  *     acknowledged   handled (or before the place where the group began)
- *     dead           among the group's dead letters
+ *     dead           among the group's dead letters, or discarded from them and still to be restored
  *     expired        trimmed by force before the group had acknowledged it
  *     missing        pending, but somebody deleted its entry: nobody can handle it any more
  */
@@ -150,18 +150,23 @@ export class Verifier {
   }
 
   private async readDead(tally: Tally): Promise<void> {
-    for await (const { id, fields } of this.entries(deadStream(this.topic, tally.group))) {
+    await this.readLetters(tally, deadStream(this.topic, tally.group))
+    await this.readLetters(tally, discardedStream(this.topic, tally.group))
+    for await (const { fields } of this.entries(missingKey(this.topic))) {
+      const note = fieldMap(fields)
+      const text = (name: string) => note.get(name)?.toString() ?? ''
+      if (text('group') === tally.group) tally.gone.set(text('id'), [text('consumer'), Number(text('deliveries'))])
+    }
+  }
+
+  private async readLetters(tally: Tally, stream: string): Promise<void> {
+    for await (const { id, fields } of this.entries(stream)) {
       if (this.options.signal?.aborted) return
       const letter = fieldMap(fields)
       const origin = letter.get(FIELD.origin)?.toString('latin1') ?? id
       tally.elsewhere.add(origin)
       const attempt = readNumber(letter.get(FIELD.attempts))
       tally.count({ id: origin, state: 'dead', entryId: id, attempt })
-    }
-    for await (const { fields } of this.entries(missingKey(this.topic))) {
-      const note = fieldMap(fields)
-      const text = (name: string) => note.get(name)?.toString() ?? ''
-      if (text('group') === tally.group) tally.gone.set(text('id'), [text('consumer'), Number(text('deliveries'))])
     }
   }
 
