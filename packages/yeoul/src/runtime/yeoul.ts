@@ -74,7 +74,7 @@ export class Yeoul {
       })
       return yeoul
     } catch (error) {
-      throw fromStore(error, `connecting to ${store.address}`)
+      throw fromStore(error, 'connect')
     }
   }
 
