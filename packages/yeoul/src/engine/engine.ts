@@ -77,6 +77,11 @@ export class Engine implements EngineState {
   readonly #onError: (error: Error) => void
   readonly #call: RunningCall
   #nextSession = 1
+  /** Wall clock at the start of the present run of requests, and the monotonic clock then. */
+  #wall = 0
+  #wallAt = 0
+  /** Monotonic clock when the latest command ended, or the run began. */
+  #latest = 0
   /** Nested transactions; blocked readers are served outside all of them. */
   #depth = 0
   #closed = false
@@ -180,8 +185,18 @@ export class Engine implements EngineState {
 
   /** Runs one request; its reply is in `session.output` afterwards, or comes later if the session is parked. */
   execute(session: Session, request: Request): void {
+    this.#wall = this.clock.now()
+    this.#wallAt = this.#latest = this.clock.monotonic()
+    this.executeNext(session, request)
+  }
+
+  /**
+   * As `execute`, for a request that follows another one at once: it begins when that one ended, which saves two of three
+   * looks at the clock. They cost as much as a small command.
+   */
+  executeNext(session: Session, request: Request): void {
     const { output } = session
-    const now = this.clock.now()
+    const now = this.#wall + Math.floor(this.#latest - this.#wallAt)
     const silent = session.replies
     const mark = output.length
     session.lastCommandAt = now
@@ -361,9 +376,10 @@ export class Engine implements EngineState {
   }
 
   #measure(call: RunningCall, session: Session, request: Request, found: Found, now: number): void {
-    const started = this.clock.monotonic()
+    const started = this.#latest
     const failed = !call.run(session, request, found.command, now)
-    const milliseconds = this.clock.monotonic() - started
+    this.#latest = this.clock.monotonic()
+    const milliseconds = this.#latest - started
     const stats = this.stats.of(found.fullName)
     this.stats.commands++
     stats.calls++
@@ -400,7 +416,11 @@ export class Engine implements EngineState {
 
   #after(database: Database): void {
     if (this.#depth > 0) return
-    if (this.blocked.due) this.blocked.serve()
+    if (this.blocked.due) {
+      this.blocked.serve()
+      // Their share is not the next command's.
+      this.#latest = this.clock.monotonic()
+    }
     if (database.nextExpiry < this.#expiryAt) this.#armExpiry()
   }
 

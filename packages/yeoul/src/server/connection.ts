@@ -202,7 +202,8 @@ export class Connection implements Peer, Gated {
       }
       this.#postponed = undefined
       try {
-        engine.execute(session, request)
+        if (served === 0) engine.execute(session, request)
+        else engine.executeNext(session, request)
       } catch (error) {
         this.#around.report(error)
         session.output.error('ERR internal error; the connection is closed')

@@ -56,9 +56,17 @@ export function invalidId(): CommandError {
 
 /** `ms-seq` or `ms` (sequence 0). */
 export function entryId(request: Request, i: number): EntryId {
+  const id = new EntryId()
+  readEntryId(request, i, id)
+  return id
+}
+
+/** As `entryId`, into `out`. */
+export function readEntryId(request: Request, i: number, out: EntryId): void {
+  if (out.readBytes(request.bytes, request.start(i), request.end(i))) return
   const id = EntryId.parse(request.string(i))
   if (id === undefined) throw invalidId()
-  return id
+  out.set(id)
 }
 
 /** As `entryId`, taking `-` and `+`, too. */

@@ -109,7 +109,7 @@ export function deliverNew(
     group.lastId.set(cursor.id)
     if (!acknowledged) {
       group.pending.set(cursor.id, consumer, now, 1)
-      text.add(cursor.id)
+      if (engine.log !== undefined) text.add(cursor.id)
     }
     emit(cursor)
     given++

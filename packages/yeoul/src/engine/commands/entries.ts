@@ -2,15 +2,12 @@ import type { Reply } from '../resp/reply.js'
 import type { Cursor } from '../stream/cursor.js'
 import type { EntryId } from '../stream/entry-id.js'
 import type { Stream } from '../stream/stream.js'
-import { IdText } from './id-text.js'
-
-const text = new IdText()
+import { ID_ROOM, putId } from './id-text.js'
 
 /** An ID as a bulk string. */
 export function writeId(reply: Reply, id: EntryId): void {
-  text.clear()
-  text.add(id)
-  reply.raw(text.bytes, 0, text.length)
+  reply.reserve(ID_ROOM)
+  reply.length = putId(reply.bytes, reply.length, id)
 }
 
 /** A delivery count: at most what fits 64 bits with a sign. */
@@ -20,8 +17,10 @@ export function writeCount(reply: Reply, count: number): void {
 
 /** `[id, [field, value, …]]`, a flat array in both protocols. */
 export function writeEntry(reply: Reply, cursor: Cursor): void {
+  // One look at the room for all parts.
+  reply.reserve(ID_ROOM + 64 + cursor.end - cursor.start)
   reply.array(2)
-  writeId(reply, cursor.id)
+  reply.length = putId(reply.bytes, reply.length, cursor.id)
   reply.array(cursor.fieldCount * 2)
   reply.raw(cursor.bytes, cursor.start, cursor.end)
 }

@@ -93,7 +93,7 @@ function parse({ database, request, now }: Call, grouped: boolean): Plan {
     throw new CommandError('ERR MAXCOUNT must be greater than or equal to COUNT')
   }
   for (let i = 0; i < count; i++) {
-    const key = request.string(streams + i)
+    const key = request.name(streams + i)
     const at = streams + count + i
     const stream = streamAt(database, key, now)
     if (plan.group !== undefined && !stream?.groups.has(plan.group)) throw noGroup(key, plan.group)
@@ -140,8 +140,8 @@ function parseOptions(request: Request, plan: Plan, grouped: boolean): number {
       return i + 1
     } else if (more > 1 && request.is(i, 'GROUP')) {
       if (!grouped) throw only('GROUP')
-      plan.group = request.string(i + 1)
-      plan.consumer = request.string(i + 2)
+      plan.group = request.name(i + 1)
+      plan.consumer = request.name(i + 2)
       i += 2
     } else if (request.is(i, 'NOACK')) {
       if (!grouped) throw only('NOACK')

@@ -1,38 +1,45 @@
 import type { Database } from '../keyspace/database.js'
-import type { EntryId } from '../stream/entry-id.js'
+import { EntryId } from '../stream/entry-id.js'
 import type { Group } from '../stream/group.js'
-import { entryId } from './arguments.js'
+import { readEntryId } from './arguments.js'
 import type { Call, Command, EngineState } from './command.js'
 import { IdText } from './id-text.js'
 import { streamAt } from './values.js'
 
 const text = new IdText()
+/** IDs of one command, used again by the next. */
+const kept: EntryId[] = []
+const IDS_KEPT = 1024
 
 /** XACK key group id [id …] */
 function handler({ engine, database, request, reply, now }: Call): void {
-  const key = request.string(1)
-  const group = streamAt(database, key, now)?.groups.get(request.string(2))
+  const key = request.name(1)
+  const group = streamAt(database, key, now)?.groups.get(request.name(2))
   if (group === undefined) {
     reply.integer(0)
     return
   }
-  const ids: EntryId[] = []
-  for (let i = 3; i < request.count; i++) ids.push(entryId(request, i))
-  reply.integer(acknowledge(engine, database, key, group, ids))
+  const count = request.count - 3
+  const ids = count <= IDS_KEPT ? kept : []
+  // None is acknowledged unless all can be read.
+  for (let i = 0; i < count; i++) readEntryId(request, i + 3, (ids[i] ??= new EntryId()))
+  reply.integer(acknowledge(engine, database, key, group, ids, count))
 }
 
-/** Takes IDs out of the group's pending entries; answers how many were pending. One effect for all. */
+/** Takes the first `length` IDs out of the group's pending entries; answers how many were pending. One effect for all. */
 export function acknowledge(
   engine: EngineState,
   database: Database,
   key: string,
   group: Group,
   ids: readonly EntryId[],
+  length = ids.length,
 ): number {
   const { log } = engine
   text.clear()
   let count = 0
-  for (const id of ids) {
+  for (let i = 0; i < length; i++) {
+    const id = ids[i]
     if (!group.pending.delete(id)) continue
     count++
     if (log !== undefined) text.add(id)

@@ -4,12 +4,13 @@ import { EntryId } from '../stream/entry-id.js'
 import type { Stream } from '../stream/stream.js'
 import { invalidId } from './arguments.js'
 import { type Call, type Command, CommandError, type EngineState } from './command.js'
+import { writeId } from './entries.js'
 import { IdText } from './id-text.js'
 import { applyTrim, logTrim, type Trim, TrimOptionsParser } from './trimming.js'
 import { streamAt, streamOrNew } from './values.js'
 
 const id = new EntryId()
-/** The ID appended last. */
+/** The ID as it is logged. */
 const text = new IdText()
 
 /**
@@ -41,7 +42,7 @@ function handler({ engine, database, request, reply, now }: Call): void {
   if (fields < 2 || fields % 2 !== 0) throw wrongArity()
   if (kind === 'given' && id.isZero()) throw new CommandError('ERR The ID specified in XADD must be greater than 0-0')
 
-  const key = request.string(1)
+  const key = request.name(1)
   let stream = streamAt(database, key, now)
   if (stream === undefined) {
     if (!create) {
@@ -63,7 +64,7 @@ function handler({ engine, database, request, reply, now }: Call): void {
     fields / 2,
     trim,
   )
-  reply.raw(text.bytes, 0, text.length)
+  writeId(reply, id)
 }
 
 type IdKind = 'auto' | 'partial' | 'given'
@@ -75,6 +76,7 @@ function isStar(request: Request, i: number): boolean {
 /** Reads the ID into `id`. */
 function parseId(request: Request, i: number): IdKind {
   if (isStar(request, i)) return 'auto'
+  if (id.readBytes(request.bytes, request.start(i), request.end(i))) return 'given'
   const word = request.string(i)
   const partial = word.endsWith('-*')
   const parsed = EntryId.parse(partial ? word.slice(0, -2) : word)
@@ -129,10 +131,10 @@ export function applyAppend(
   trim?: Trim,
 ): void {
   stream.append(id, source, start, end, fieldCount)
-  text.clear()
-  text.add(id)
   const { log } = engine
   if (log !== undefined) {
+    text.clear()
+    text.add(id)
     log.begin(database.index, 3 + fieldCount * 2)
     log.bulk('XADD')
     log.bulk(key)

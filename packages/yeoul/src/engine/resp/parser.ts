@@ -110,6 +110,10 @@ export class RequestParser {
 
   /** The next whole request, valid until the next call of `next` or `push`; throws ProtocolError. */
   next(): Request | undefined {
+    if (this.#missing === 0 && this.#searched === 0) {
+      const whole = this.#whole()
+      if (whole !== undefined) return whole
+    }
     const request = this.#request
     const bytes = this.#bytes
     const length = this.#length
@@ -171,6 +175,48 @@ export class RequestParser {
       this.#base = this.#at
       return request
     }
+  }
+
+  /**
+   * The next command if all of it has arrived and there is nothing odd about it, as is nearly always so; otherwise
+   * undefined, and nothing has changed. Bytes behind `#length` may be looked at on the way, but nothing comes of them:
+   * the end of the last argument decides.
+   */
+  #whole(): Request | undefined {
+    const bytes = this.#bytes
+    const length = this.#length
+    const base = this.#at
+    if (length - base < 4 || bytes[base] !== ASTERISK) return undefined
+    let at = base + 1
+    let count = 0
+    for (let digits = 0; bytes[at] !== CR; at++, digits++) {
+      const digit = bytes[at] - 48
+      if (!(digit >= 0 && digit <= 9) || digits === 6 || (digits === 1 && count === 0)) return undefined
+      count = count * 10 + digit
+    }
+    if (count === 0 || count > this.limits.multibulk || bytes[at + 1] !== LF) return undefined
+    at += 2
+    const mostBytes = this.limits.bulk
+    const request = this.#request
+    request.reset(bytes, base)
+    for (let i = 0; i < count; i++) {
+      if (at + 6 > length || bytes[at] !== DOLLAR) return undefined
+      const head = at++
+      let size = 0
+      for (let digits = 0; bytes[at] !== CR; at++, digits++) {
+        const digit = bytes[at] - 48
+        if (!(digit >= 0 && digit <= 9) || digits === 9 || (digits === 1 && size === 0)) return undefined
+        size = size * 10 + digit
+      }
+      const start = at + 2
+      const end = start + size
+      if (start === head + 3 || size > mostBytes || end + 2 > length) return undefined
+      if (bytes[at + 1] !== LF || bytes[end] !== CR || bytes[end + 1] !== LF) return undefined
+      request.add(head, start, end)
+      at = end + 2
+    }
+    this.#at = this.#base = at
+    return request
   }
 
   #hold(): undefined {

@@ -122,8 +122,12 @@ export class Reply {
   /** Bytes that are RESP already. */
   raw(source: Buffer, start: number, end: number): void {
     this.reserve(end - start)
-    if (end - start < 16) for (let i = start; i < end; i++) this.bytes[this.length++] = source[i]
-    else this.length += source.copy(this.bytes, this.length, start, end)
+    if (end - start < 16) {
+      const { bytes } = this
+      let at = this.length
+      for (let i = start; i < end; i++) bytes[at++] = source[i]
+      this.length = at
+    } else this.length += source.copy(this.bytes, this.length, start, end)
   }
 
   /**

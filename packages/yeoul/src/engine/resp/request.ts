@@ -1,3 +1,5 @@
+import { Names } from './names.js'
+
 /**
  * One command as it arrived on the wire, without a copy: argument `i` is `bytes[start(i) .. end(i))`, and its
  * bulk-string framing begins at `head(i)`:
@@ -41,6 +43,11 @@ export class Request {
   /** Argument `i` as a latin1 string: one character a byte. */
   string(i: number): string {
     return this.bytes.toString('latin1', this.base + this.starts[i], this.base + this.ends[i])
+  }
+
+  /** As `string`, for what is likely to come again: the name of a key, a group, a consumer. */
+  name(i: number): string {
+    return names.get(this.bytes, this.base + this.starts[i], this.base + this.ends[i])
   }
 
   /** Argument `i` as a view into the request's memory: valid only during the call. */
@@ -130,5 +137,6 @@ export class Request {
   }
 }
 
+const names = new Names()
 const EMPTY = Buffer.alloc(0)
 const CRLF = Buffer.from('\r\n')
