@@ -1,8 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installed } from '../servers.js'
 import { run, type Served, start, startServed } from './served.js'
 
 const present = installed('redis-cli')
+const terminal = fileURLToPath(new URL('terminal.py', import.meta.url))
 
 describe.skipIf(!present)('redis-cli', () => {
   let served: Served
@@ -49,6 +51,24 @@ describe.skipIf(!present)('redis-cli', () => {
     await cli('SET', 'big', 'x'.repeat(1000))
     expect(await cli('--bigkeys')).toContain('Biggest string found \'"big"\' has 1000 bytes')
     expect(await cli('--memkeys')).toContain('Biggest')
+  })
+
+  test.each([[[]], [['-3']]])('E1 shows hints and completes names on a terminal (%j)', async (options) => {
+    const typed = [
+      `:${served.port}> \tXADD typed \n`,
+      // The hint names what may follow.
+      'key [NOMKSTREAM]\t* f 1\\r\n',
+      // Each further line is typed at the prompt behind the reply before.
+      `-0"\\r\\n127.0.0.1:${served.port}> \txle\\t typed\\r\n`,
+      `(integer) 1\\r\\n127.0.0.1:${served.port}> \tHELLO\\r\n`,
+      `(empty array)\\r\\n127.0.0.1:${served.port}> \tQUIT\\r\n`,
+    ]
+    const args = [terminal, 'redis-cli', '-p', String(served.port), ...options]
+    const shown = await run('/usr/bin/python3', args, typed.join(''))
+    expect(shown).toContain('[KEEPREF|DELREF|ACKED]')
+    expect(shown).toContain('XLEN')
+    expect(shown).toMatch(options.length === 0 ? /5\) "proto"\r\n *6\) \(integer\) 2/ : /3# "proto" => \(integer\) 3/)
+    await cli('DEL', 'typed')
   })
 
   test('E1 subscribes and monitors', async () => {

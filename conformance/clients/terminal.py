@@ -1,6 +1,6 @@
 """Runs a program on a terminal of its own: each line of input is typed once the text before it was shown.
 
-terminal.py PROGRAM ARG … ; standard input: lines `EXPECTED<TAB>TYPED`, \\t in TYPED is the tab key. Prints all that was shown.
+terminal.py PROGRAM ARG … ; standard input: lines `EXPECTED<TAB>TYPED`, both with backslash escapes. Prints all that was shown.
 """
 import os
 import pty
@@ -8,7 +8,7 @@ import select
 import sys
 import time
 
-steps = [line.rstrip("\n").split("\t", 1) for line in sys.stdin]
+steps = [[part.encode().decode("unicode_escape").encode("latin-1") for part in line.rstrip("\n").split("\t", 1)] for line in sys.stdin]
 pid, terminal = pty.fork()
 if pid == 0:
     os.environ["TERM"] = "xterm"
@@ -22,11 +22,11 @@ import termios
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
 shown = b""
 since = 0
-deadline = time.monotonic() + 6
+deadline = time.monotonic() + 20
 while time.monotonic() < deadline:
-    if steps and steps[0][0].encode() in shown[since:]:
+    if steps and steps[0][0] in shown[since:]:
         since = len(shown)
-        os.write(terminal, steps.pop(0)[1].encode().decode("unicode_escape").encode("latin-1"))
+        os.write(terminal, steps.pop(0)[1])
     ready, _, _ = select.select([terminal], [], [], 0.2)
     if not ready:
         continue
@@ -39,4 +39,4 @@ while time.monotonic() < deadline:
     shown += chunk
 sys.stdout.buffer.write(shown)
 if steps:
-    sys.exit("not shown: " + steps[0][0])
+    sys.exit(f"not shown: {steps[0][0]}")

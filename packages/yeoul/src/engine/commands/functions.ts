@@ -152,6 +152,7 @@ export const functionCommands: readonly Command[] = [
     name: 'function',
     arity: -2,
     flags: [],
+    categories: ['slow'],
     summary: 'A container for function commands.',
     complexity: 'Depends on subcommand.',
     subcommands: [

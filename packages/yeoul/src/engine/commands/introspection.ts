@@ -4,6 +4,8 @@ import type { Reply } from '../resp/reply.js'
 import { Request } from '../resp/request.js'
 import { type Call, type Command, CommandError, syntaxError } from './command.js'
 import { help } from './help.js'
+import { type Argument, argumentsOf } from './syntax.js'
+import { tipsOf } from './tips.js'
 
 /** A row by its wire name: `xadd`, or `xgroup|create`. */
 function find(table: ReadonlyMap<string, Command>, name: string): { command: Command; parent?: Command } | undefined {
@@ -37,7 +39,9 @@ function describe(reply: Reply, command: Command, parent?: Command): void {
   reply.integer(fixed?.step ?? 0)
   reply.set(command.categories.length)
   for (const category of command.categories) reply.simple(`@${category}`)
-  reply.set(0)
+  const tips = tipsOf(wireName(command, parent))
+  reply.set(tips.length)
+  for (const tip of tips) reply.bulk(tip)
   describeKeys(reply, command)
   const subcommands = command.subcommands ?? []
   reply.set(subcommands.length)
@@ -111,8 +115,9 @@ function describeRange(reply: Reply, last: number, step: number, limit: number):
 
 function document(reply: Reply, command: Command, parent?: Command): void {
   const subcommands = command.subcommands ?? []
+  const parts = argumentsOf(wireName(command, parent))
   reply.bulk(wireName(command, parent))
-  reply.map(subcommands.length > 0 ? 5 : 4)
+  reply.map(4 + (parts.length > 0 ? 1 : 0) + (subcommands.length > 0 ? 1 : 0))
   reply.bulk('summary')
   reply.bulk(command.summary)
   reply.bulk('since')
@@ -121,10 +126,54 @@ function document(reply: Reply, command: Command, parent?: Command): void {
   reply.bulk(command.group)
   reply.bulk('complexity')
   reply.bulk(command.complexity)
+  if (parts.length > 0) {
+    reply.bulk('arguments')
+    describeArguments(reply, parts)
+  }
   if (subcommands.length > 0) {
     reply.bulk('subcommands')
     reply.map(subcommands.length)
     for (const subcommand of subcommands) document(reply, subcommand, command)
+  }
+}
+
+function describeArguments(reply: Reply, parts: readonly Argument[]): void {
+  reply.array(parts.length)
+  for (const part of parts) describeArgument(reply, part)
+}
+
+function describeArgument(reply: Reply, part: Argument): void {
+  const { kind, token, optional, multiple } = part
+  const plain = kind !== 'oneof' && kind !== 'block' && kind !== 'pure-token'
+  const flags = optional || multiple
+  const isKey = kind === 'key'
+  const fields = [plain, isKey, token !== undefined, flags, part.arguments !== undefined]
+  reply.map(2 + fields.filter(Boolean).length)
+  reply.bulk('name')
+  reply.bulk(part.name)
+  reply.bulk('type')
+  reply.bulk(kind)
+  if (plain) {
+    reply.bulk('display_text')
+    reply.bulk(part.name)
+  }
+  if (isKey) {
+    reply.bulk('key_spec_index')
+    reply.integer(0)
+  }
+  if (token !== undefined) {
+    reply.bulk('token')
+    reply.bulk(token)
+  }
+  if (flags) {
+    reply.bulk('flags')
+    reply.set((optional ? 1 : 0) + (multiple ? 1 : 0))
+    if (optional) reply.simple('optional')
+    if (multiple) reply.simple('multiple')
+  }
+  if (part.arguments !== undefined) {
+    reply.bulk('arguments')
+    describeArguments(reply, part.arguments)
   }
 }
 

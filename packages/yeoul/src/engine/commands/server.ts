@@ -1,5 +1,5 @@
 import { aclCommands } from './acl.js'
-import { type Call, type Command, CommandError, type Flag, syntaxError } from './command.js'
+import { type Call, type Command, CommandError, syntaxError } from './command.js'
 import { configCommands } from './config.js'
 import { help } from './help.js'
 import { infoCommands } from './info.js'
@@ -23,13 +23,13 @@ function refused(
   since: string,
   summary: string,
   text: string,
-  flags: readonly Flag[] = base.flags,
+  differing: Partial<Pick<Command, 'flags' | 'categories' | 'group'>> = {},
 ): Command {
   return {
     ...base,
+    ...differing,
     name,
     arity,
-    flags,
     since,
     summary,
     handler: () => {
@@ -42,6 +42,9 @@ const NO_SNAPSHOTS = 'ERR this server keeps an append-only file and no RDB snaps
 const NO_SCRIPTS = 'ERR scripting is not supported by this server; use MULTI, or FCALL of its built-in functions'
 const NO_CLUSTER = 'ERR This instance has cluster support disabled'
 const NO_REPLICATION = 'ERR replication is not supported by this server'
+
+const SNAPSHOT = { flags: ['admin', 'noscript'] } as const
+const SCRIPT = { flags: ['noscript', 'stale'], categories: ['slow', 'scripting'], group: 'scripting' } as const
 
 function time({ reply, now }: Call): void {
   reply.array(2)
@@ -255,14 +258,14 @@ export const serverCommands: readonly Command[] = [
   debugCommand,
   scriptCommand,
   moduleCommand,
-  refused('save', 1, '1.0.0', 'Synchronously saves the database(s) to disk.', NO_SNAPSHOTS),
-  refused('bgsave', -1, '1.0.0', 'Asynchronously saves the database(s) to disk.', NO_SNAPSHOTS),
-  refused('eval', -3, '2.6.0', 'Executes a server-side Lua script.', NO_SCRIPTS, ['noscript', 'stale']),
-  refused('evalsha', -3, '2.6.0', 'Executes a server-side Lua script by SHA1 digest.', NO_SCRIPTS, [
-    'noscript',
-    'stale',
-  ]),
-  refused('cluster', -2, '3.0.0', 'A container for Redis Cluster commands.', NO_CLUSTER, []),
+  refused('save', 1, '1.0.0', 'Synchronously saves the database(s) to disk.', NO_SNAPSHOTS, SNAPSHOT),
+  refused('bgsave', -1, '1.0.0', 'Asynchronously saves the database(s) to disk.', NO_SNAPSHOTS, SNAPSHOT),
+  refused('eval', -3, '2.6.0', 'Executes a server-side Lua script.', NO_SCRIPTS, SCRIPT),
+  refused('evalsha', -3, '2.6.0', 'Executes a server-side Lua script by SHA1 digest.', NO_SCRIPTS, SCRIPT),
+  refused('cluster', -2, '3.0.0', 'A container for Redis Cluster commands.', NO_CLUSTER, {
+    flags: [],
+    categories: ['slow'],
+  }),
   refused(
     'replicaof',
     3,

@@ -66,7 +66,10 @@ function row(name: string, arity: number, since: string, summary: string, handle
   return {
     name,
     arity,
-    flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
+    flags:
+      name === 'exec'
+        ? ['noscript', 'loading', 'stale', 'skip_slowlog']
+        : ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
     keys: name === 'watch' ? { first: 1, last: -1, step: 1 } : null,
     since,
     group: 'transactions',
