@@ -1,3 +1,4 @@
+import type { PeerName } from './peers.js'
 import type { Value } from './resp.js'
 
 /**
@@ -6,9 +7,13 @@ import type { Value } from './resp.js'
  */
 export interface Difference {
   readonly command: RegExp
+  /** Absent: all of them. */
+  readonly peers?: readonly PeerName[]
   readonly why: string
   readonly apply: (value: Value, command: readonly string[]) => Value
 }
+
+const IDEMPOTENCE = ['idmp-duration', 'idmp-maxsize', 'pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates']
 
 const MASKED: Value = { type: '+', text: '(not compared)' }
 
@@ -63,23 +68,43 @@ function maskTimes(value: Value): Value {
 export const DIFFERENCES: readonly Difference[] = [
   {
     command: /^XINFO$/,
-    why: 'times pass; inner nodes of a radix tree are no part of the meaning; 7.2 adds inactive and active-time; 7.4 corrects lag and entries-read once entries were removed',
+    why: 'times pass; the inner nodes of the radix tree are no part of the meaning',
     apply: (value) =>
       maskTimes(
-        fields(value, (name, field) => {
-          if (['inactive', 'active-time'].includes(name)) return undefined
-          if (['radix-tree-nodes', 'idle', 'seen-time', 'lag', 'entries-read'].includes(name)) return MASKED
-          return name === 'consumers' ? busy(field) : field
-        }),
+        fields(value, (name, field) =>
+          ['radix-tree-nodes', 'idle', 'seen-time', 'inactive', 'active-time'].includes(name) ? MASKED : field,
+        ),
       ),
   },
   {
     command: /^XINFO$/,
+    why: '8.6 remembers idempotent producers',
+    apply: (value) => fields(value, (name, field) => (IDEMPOTENCE.includes(name) ? undefined : field)),
+  },
+  {
+    command: /^XINFO$/,
+    peers: ['redis 7.0'],
+    why: '7.2 adds inactive and active-time',
+    apply: (value) => fields(value, (name, field) => (['inactive', 'active-time'].includes(name) ? undefined : field)),
+  },
+  {
+    command: /^XINFO$/,
+    peers: ['redis 7.0', 'valkey 9.1'],
+    why: '7.4 corrects lag and entries-read once entries were removed, and caps ENTRIESREAD',
+    apply: (value) => fields(value, (name, field) => (['lag', 'entries-read'].includes(name) ? MASKED : field)),
+  },
+  {
+    command: /^XINFO$/,
+    peers: ['redis 7.0'],
     why: '7.2 makes the consumer at every attempt to read or claim, 7.0 when there is something for it',
-    apply: (value, command) => (command[1]?.toUpperCase() === 'CONSUMERS' ? busy(value) : value),
+    apply: (value, command) =>
+      fields(command[1]?.toUpperCase() === 'CONSUMERS' ? busy(value) : value, (name, field) =>
+        name === 'consumers' ? busy(field) : field,
+      ),
   },
   {
     command: /^XGROUP$/,
+    peers: ['redis 7.0'],
     why: 'as before: the consumer may exist already',
     apply: (value, command) => (command[1]?.toUpperCase() === 'CREATECONSUMER' && value.type === ':' ? MASKED : value),
   },
@@ -106,6 +131,33 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'raw or embstr tells how a string came to be, which is not kept',
     apply: (value) => (value.type === '$' && ['raw', 'embstr', 'int'].includes(value.text) ? MASKED : value),
   },
+  {
+    command: /^GETEX$/,
+    peers: ['valkey 9.1'],
+    why: 'valkey judges the time before it looks for the key, Redis when there is one',
+    apply: (value) =>
+      value.type === 'null' || (value.type === '-' && /invalid expire time|not an integer|WRONGTYPE/.test(value.text))
+        ? MASKED
+        : value,
+  },
+  {
+    command: /^OBJECT$/,
+    peers: ['redis 7.0', 'valkey 9.1'],
+    why: '8.2 shares no small integers any more: the count of references is 1',
+    apply: (value) => (value.type === ':' && value.text === '2147483647' ? { type: ':', text: '1' } : value),
+  },
+  {
+    command: /^SCAN$/,
+    peers: ['valkey 9.1'],
+    why: 'valkey refuses types it does not know, Redis finds no keys of them',
+    apply: (value, command) => (command.includes('nonsense') ? MASKED : value),
+  },
+  {
+    command: /^XSETID$/,
+    peers: ['valkey 9.1'],
+    why: 'where an ID is below the last entry and below the highest deleted one, valkey names the latter, Redis the former',
+    apply: (value) => (value.type === '-' && value.text.includes('in XSETID is smaller') ? MASKED : value),
+  },
   { command: /^KEYS$/, why: 'the order of keys is open', apply: sorted },
   {
     command: /^SCAN$/,
@@ -114,17 +166,23 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     command: /^XREAD(GROUP)?$/,
+    peers: ['redis 7.0', 'valkey 9.1'],
     why: '7.4 reads the last entry where the ID is +',
     apply: (value, command) => (command.includes('+') ? MASKED : value),
   },
   {
     command: /^XREAD(GROUP)?$/,
+    peers: ['redis 7.0', 'valkey 9.1'],
     why: '7.4 speaks of + where an ID is missing',
     apply: (value) => (value.type === '-' && value.text.startsWith('ERR Unbalanced') ? MASKED : value),
   },
 ]
 
-export function comparable(value: Value, command: readonly string[]): Value {
+export function comparable(peer: PeerName, value: Value, command: readonly string[]): Value {
   const name = command[0].toUpperCase()
-  return DIFFERENCES.reduce((seen, rule) => (rule.command.test(name) ? rule.apply(seen, command) : seen), value)
+  return DIFFERENCES.reduce(
+    (seen, rule) =>
+      rule.command.test(name) && (rule.peers?.includes(peer) ?? true) ? rule.apply(seen, command) : seen,
+    value,
+  )
 }

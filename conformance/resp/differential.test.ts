@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { Engine, Request } from '../../packages/yeoul/src/engine/index.js'
-import { hasRedis, type RunningServer, startRedis } from '../servers.js'
+import { type RunningServer, startRedis } from '../servers.js'
 import { comparable } from './differences.js'
+import { type PeerName, peers } from './peers.js'
 import { finalState, keyspaceSequence, streamSequence } from './random-commands.js'
 import { decode, RawClient, show, type Value } from './resp.js'
 
 /** Sequences a suite; more by DIFFERENTIAL_RUNS. A failure prints its seed: DIFFERENTIAL_SEED replays it. */
-const runs = Number(process.env.DIFFERENTIAL_RUNS ?? 150)
+const runs = Number(process.env.DIFFERENTIAL_RUNS ?? 40)
 const seed = process.env.DIFFERENTIAL_SEED === undefined ? undefined : Number(process.env.DIFFERENTIAL_SEED)
 
 async function onEngine(commands: readonly string[][], protocol: '2' | '3'): Promise<Value[]> {
@@ -28,7 +29,7 @@ async function onEngine(commands: readonly string[][], protocol: '2' | '3'): Pro
 }
 
 /** Makes what may differ equal; the replies of EXEC are those of the commands queued before it. */
-function normalise(commands: readonly string[][], replies: readonly Value[]): Value[] {
+function normalise(peer: PeerName, commands: readonly string[][], replies: readonly Value[]): Value[] {
   let queued: string[][] = []
   return commands.map((command, i) => {
     const reply = replies[i]
@@ -40,59 +41,61 @@ function normalise(commands: readonly string[][], replies: readonly Value[]): Va
     if (name === 'EXEC' && 'items' in reply) {
       const run = queued
       queued = []
-      return { ...reply, items: reply.items.map((item, k) => comparable(item, run[k])) }
+      return { ...reply, items: reply.items.map((item, k) => comparable(peer, item, run[k])) }
     }
     if (name === 'EXEC' || name === 'DISCARD') queued = []
-    return comparable(reply, command)
+    return comparable(peer, reply, command)
   })
 }
 
-describe.runIf(hasRedis())('E1 the engine answers as redis-server 7.0 does', () => {
-  let redis: RunningServer
-  let client: RawClient
+for (const { name: peer, program } of peers()) {
+  describe.runIf(program !== undefined)(`E1 the engine answers as ${peer} does`, () => {
+    let server: RunningServer
+    let client: RawClient
 
-  beforeAll(async () => {
-    redis = await startRedis()
-    client = await RawClient.open(redis.port)
-  })
+    beforeAll(async () => {
+      server = await startRedis([], { program })
+      client = await RawClient.open(server.port)
+    })
 
-  afterAll(async () => {
-    client?.close()
-    await redis?.stop()
-  })
+    afterAll(async () => {
+      client?.close()
+      await server?.stop()
+    })
 
-  for (const [what, sequence] of [
-    ['streams', streamSequence],
-    ['keys, strings, hashes and sorted sets', keyspaceSequence],
-  ] as const) {
-    for (const protocol of ['2', '3'] as const) {
-      it(`random commands on ${what}, RESP${protocol}`, { timeout: 600_000 }, async () => {
-        await fc.assert(
-          fc.asyncProperty(sequence, async (commands) => {
-            const all = [...commands, ...finalState]
-            const reset = [
-              ['RESET'],
-              ['HELLO', protocol],
-              ['FLUSHALL'],
-              ['CONFIG', 'SET', 'stream-node-max-entries', '100'],
-              ['CONFIG', 'SET', 'stream-node-max-bytes', '4096'],
-            ]
-            const theirs = (await client.pipeline([...reset, ...all])).slice(reset.length)
-            const ours = await onEngine(all, protocol)
-            const wanted = normalise(all, theirs)
-            const got = normalise(all, ours)
-            for (let i = 0; i < all.length; i++) {
-              const [one, other] = [show(wanted[i]), show(got[i])]
-              if (one !== other) {
-                throw new Error(
-                  `${JSON.stringify(all[i])} after ${JSON.stringify(all.slice(0, i))}\n  redis:  ${one}\n  engine: ${other}`,
-                )
+    for (const [what, sequence] of [
+      ['streams', streamSequence(peer)],
+      ['keys, strings, hashes and sorted sets', keyspaceSequence(peer)],
+    ] as const) {
+      for (const protocol of ['2', '3'] as const) {
+        it(`random commands on ${what}, RESP${protocol}`, { timeout: 3_600_000 }, async () => {
+          await fc.assert(
+            fc.asyncProperty(sequence, async (commands) => {
+              const all = [...commands, ...finalState]
+              const reset = [
+                ['RESET'],
+                ['HELLO', protocol],
+                ['FLUSHALL'],
+                ['CONFIG', 'SET', 'stream-node-max-entries', '100'],
+                ['CONFIG', 'SET', 'stream-node-max-bytes', '4096'],
+              ]
+              const theirs = (await client.pipeline([...reset, ...all])).slice(reset.length)
+              const ours = await onEngine(all, protocol)
+              const wanted = normalise(peer, all, theirs)
+              const got = normalise(peer, all, ours)
+              for (let i = 0; i < all.length; i++) {
+                const [one, other] = [show(wanted[i]), show(got[i])]
+                if (one !== other) {
+                  throw new Error(
+                    `${JSON.stringify(all[i])} after ${JSON.stringify(all.slice(0, i))}\n  ${peer}: ${one}\n  engine: ${other}`,
+                  )
+                }
               }
-            }
-          }),
-          { numRuns: runs, seed, endOnFailure: false },
-        )
-      })
+            }),
+            { numRuns: runs, seed, endOnFailure: false },
+          )
+        })
+      }
     }
-  }
-})
+  })
+}

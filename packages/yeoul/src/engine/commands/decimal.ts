@@ -3,18 +3,50 @@ const KEPT = 17
 /** Numbers that would need more digits are added as doubles. */
 const MAX_DIGITS = 400
 
+/** Bits of the significand that Redis adds with: those of a long double on x86. */
+const SIGNIFICAND = 64
+
 /**
  * The sum of two decimals as INCRBYFLOAT answers it: no exponent, at most 17 digits behind the point, no trailing zeros.
- * Redis adds with more precision than a double has (0.1 + 0.2 is 0.3): this adds exactly. Undefined when a text is no
- * finite decimal.
+ * Both summands and the sum are rounded to 64 binary digits, ties to even: 0.1 + 0.2 is 0.3, and beyond 2^63 nothing
+ * is left behind the point. Undefined when a text is no finite decimal.
  */
 export function addDecimals(a: string, b: string): string | undefined {
   const one = parse(a)
   const other = parse(b)
   if (one === undefined || other === undefined) return undefined
-  const scale = Math.max(one.scale, other.scale)
-  const sum = one.digits * 10n ** BigInt(scale - one.scale) + other.digits * 10n ** BigInt(scale - other.scale)
-  return print(sum, scale)
+  const left = rounded(one.digits, 10n ** BigInt(one.scale))
+  const right = rounded(other.digits, 10n ** BigInt(other.scale))
+  const exponent = Math.min(left.exponent, right.exponent)
+  const sum = (left.bits << BigInt(left.exponent - exponent)) + (right.bits << BigInt(right.exponent - exponent))
+  const { bits, exponent: power } =
+    exponent < 0 ? rounded(sum, 1n << BigInt(-exponent)) : rounded(sum << BigInt(exponent), 1n)
+  // A power of two below 1 has as many decimal places as it has binary ones.
+  return power < 0 ? print(bits * 5n ** BigInt(-power), -power) : print(bits << BigInt(power), 0)
+}
+
+/** numerator / denominator as bits × 2^exponent, the bits at most SIGNIFICAND many. */
+function rounded(numerator: bigint, denominator: bigint): { bits: bigint; exponent: number } {
+  if (numerator === 0n) return { bits: 0n, exponent: 0 }
+  const negative = numerator < 0n
+  const size = negative ? -numerator : numerator
+  let exponent = bitLength(size) - bitLength(denominator) - SIGNIFICAND
+  let bits = divided(size, denominator, exponent)
+  if (bitLength(bits) > SIGNIFICAND) bits = divided(size, denominator, ++exponent)
+  return { bits: negative ? -bits : bits, exponent }
+}
+
+/** size / (denominator × 2^exponent), rounded to the nearest, ties to even. */
+function divided(size: bigint, denominator: bigint, exponent: number): bigint {
+  const dividend = exponent < 0 ? size << BigInt(-exponent) : size
+  const divisor = exponent < 0 ? denominator : denominator << BigInt(exponent)
+  const quotient = dividend / divisor
+  const twice = (dividend % divisor) * 2n
+  return twice > divisor || (twice === divisor && (quotient & 1n) === 1n) ? quotient + 1n : quotient
+}
+
+function bitLength(value: bigint): number {
+  return value.toString(2).length
 }
 
 interface Decimal {
@@ -39,7 +71,7 @@ function print(sum: bigint, scale: number): string {
   let places = scale
   if (places > KEPT) {
     const unit = 10n ** BigInt(places - KEPT)
-    digits = (digits + unit / 2n) / unit
+    digits = divided(digits, unit, 0)
     places = KEPT
   }
   const text = digits.toString().padStart(places + 1, '0')

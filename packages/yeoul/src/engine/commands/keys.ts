@@ -324,11 +324,8 @@ function object({ database, request, reply, now }: Call, what: 'encoding' | 'ref
   }
   if (what === 'encoding') reply.bulk(encodingOf(value))
   else if (what === 'idletime') reply.integer(0)
-  else reply.integer(typeof value === 'string' && SHARED.test(value) ? 2147483647 : 1)
+  else reply.integer(1)
 }
-
-/** Redis shares the small numbers among all keys, and shows them as referred to without end. */
-const SHARED = /^(?:0|[1-9][0-9]{0,3})$/
 
 function encodingOf(value: NonNullable<unknown>): string {
   if (typeof value === 'string') {

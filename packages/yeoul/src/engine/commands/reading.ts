@@ -114,7 +114,11 @@ function parse({ database, request, now }: Call, grouped: boolean): Plan {
         )
       }
       plan.after.push(undefined)
-    } else plan.after.push(entryId(request, at))
+    } else {
+      const id = entryId(request, at)
+      // Redis keeps `>` as the highest ID there is, and takes that ID for it.
+      plan.after.push(grouped && id.isMax() ? undefined : id)
+    }
   }
   return plan
 }

@@ -71,9 +71,9 @@ export class TrimOptionsParser {
       if (this.#limit < 0) throw new CommandError('ERR The LIMIT argument must be >= 0.')
       return i + 2
     }
+    // A second word of this kind is no option: in XADD it stands for the ID.
     const references = referencesOption(request, i)
-    if (references === undefined) return -1
-    if (this.#references !== undefined) throw new CommandError('ERR syntax error')
+    if (references === undefined || this.#references !== undefined) return -1
     this.#references = references
     return i + 1
   }

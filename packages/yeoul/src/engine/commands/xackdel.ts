@@ -1,19 +1,24 @@
 import type { Call, Command } from './command.js'
-import { referencesAndIds } from './ids-option.js'
+import { idsAt, referencesAndIds } from './ids-option.js'
 import { streamAt } from './values.js'
 import { acknowledge } from './xack.js'
 import { DELETED, deleteWithReferences, NOT_FOUND, REFERENCED } from './xdelex.js'
 
 /** XACKDEL key group [KEEPREF|DELREF|ACKED] IDS numids id [id …]: only what was pending in this group is deleted. */
 function handler({ engine, database, request, reply, now }: Call): void {
-  const { references, ids } = referencesAndIds(request, 3)
   const key = request.string(1)
   const stream = streamAt(database, key, now)
+  const { references, positions } = referencesAndIds(request, 3)
   const group = stream?.groups.get(request.string(2))
-  reply.array(ids.length)
+  reply.array(positions.next - positions.first)
+  if (stream === undefined || group === undefined) {
+    for (let i = positions.first; i < positions.next; i++) reply.integer(NOT_FOUND)
+    return
+  }
+  const ids = idsAt(request, positions)
   engine.transaction(() => {
     for (const id of ids) {
-      if (stream === undefined || group === undefined || acknowledge(engine, database, key, group, [id]) === 0) {
+      if (acknowledge(engine, database, key, group, [id]) === 0) {
         reply.integer(NOT_FOUND)
         continue
       }

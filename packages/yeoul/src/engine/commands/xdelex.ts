@@ -2,7 +2,7 @@ import type { Database } from '../keyspace/database.js'
 import type { EntryId } from '../stream/entry-id.js'
 import type { Stream } from '../stream/stream.js'
 import type { Call, Command, EngineState } from './command.js'
-import { referencesAndIds } from './ids-option.js'
+import { idsAt, referencesAndIds } from './ids-option.js'
 import { dropReferences, isReferenced, type References } from './references.js'
 import { streamAt } from './values.js'
 import { deleteEntries } from './xdel.js'
@@ -14,14 +14,15 @@ export const NOT_FOUND = -1
 
 /** XDELEX key [KEEPREF|DELREF|ACKED] IDS numids id [id …] */
 function handler({ engine, database, request, reply, now }: Call): void {
-  const { references, ids } = referencesAndIds(request, 2)
   const key = request.string(1)
   const stream = streamAt(database, key, now)
-  reply.array(ids.length)
+  const { references, positions } = referencesAndIds(request, 2)
+  reply.array(positions.next - positions.first)
   if (stream === undefined) {
-    for (const _ of ids) reply.integer(NOT_FOUND)
+    for (let i = positions.first; i < positions.next; i++) reply.integer(NOT_FOUND)
     return
   }
+  const ids = idsAt(request, positions)
   for (const outcome of deleteWithReferences(engine, database, key, stream, ids, references)) reply.integer(outcome)
 }
 
@@ -38,8 +39,9 @@ export function deleteWithReferences(
   const named = new Set<string>()
   const outcomes = ids.map((id) => {
     const name = id.toString()
-    if (!stream.has(id) || named.has(name)) return NOT_FOUND
+    // As in Redis an ID above what a group has read counts as referenced also when there is no such entry.
     if (references === 'acknowledged' && isReferenced(stream, id)) return REFERENCED
+    if (!stream.has(id) || named.has(name)) return NOT_FOUND
     named.add(name)
     going.push(id)
     return DELETED

@@ -27,9 +27,11 @@ function create({ engine, database, request, reply, now }: Call): void {
 /** XGROUP SETID key group id|$ [ENTRIESREAD n] */
 function setId(call: Call): void {
   const { engine, database, request, reply } = call
-  const { entriesRead } = parseOptions(request, 'SETID')
+  const options = parseOptions(request, 'SETID')
   const { key, stream, group } = existing(call)
   const id = isDollar(request.string(4)) ? stream.lastId : rangeId(request, 4)
+  // The log holds the counter as it was, also where XSETID has lowered the stream's since.
+  const entriesRead = engine.loading ? options.entriesRead : Math.min(options.entriesRead, stream.entriesAdded)
   moveGroup(engine, database, key, group, id, entriesRead)
   reply.ok()
 }

@@ -6,7 +6,7 @@ import type { Stream } from '../stream/stream.js'
 import { integer } from './arguments.js'
 import { type Call, type Command, CommandError, type EngineState, syntaxError } from './command.js'
 import { countText, UNOWNED } from './deliveries.js'
-import { idsOption } from './ids-option.js'
+import { idsAt, idsOption } from './ids-option.js'
 import { streamAt } from './values.js'
 
 /** What giving back does to the delivery count. */
@@ -17,10 +17,10 @@ function handler({ engine, database, request, reply, now }: Call): void {
   const mode = (['SILENT', 'FAIL', 'FATAL'] as const).find((word) => request.is(3, word))
   if (mode === undefined) throw new CommandError('ERR XNACK mode must be SILENT, FAIL, or FATAL')
   if (!request.is(4, 'IDS')) throw syntaxError()
-  const { ids, next } = idsOption(request, 4)
+  const positions = idsOption(request, 4)
   let deliveries: number | undefined
   let force = false
-  for (let i = next; i < request.count; i++) {
+  for (let i = positions.next; i < request.count; i++) {
     if (request.is(i, 'FORCE')) force = true
     else if (request.is(i, 'RETRYCOUNT') && i + 1 < request.count) {
       deliveries = integer(request, ++i)
@@ -30,6 +30,7 @@ function handler({ engine, database, request, reply, now }: Call): void {
   const key = request.string(1)
   const stream = streamAt(database, key, now)
   const group = stream?.groups.get(request.string(2))
+  const ids = idsAt(request, positions)
   reply.integer(
     stream === undefined || group === undefined
       ? 0
