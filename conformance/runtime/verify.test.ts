@@ -185,6 +185,39 @@ describe.each(places)('verify on $name', ({ available, start }) => {
   })
 })
 
+describe.each(places)('lag on $name', ({ available, start }) => {
+  it.runIf(available)('R20 a lag that the server cannot tell is counted, or bounded, never a false zero', async () => {
+    const place = await start()
+    const yeoul = await connect(place.target)
+    yeoul.on('warning', () => {})
+    try {
+      const topic = yeoul.topic<Job>('lagging')
+      await topic.ensureGroup('g')
+      const ids = (await topic.publishMany(Array.from({ length: 300 }, (_, n) => ({ n })))).map(({ id }) => id)
+      await yeoul.store.readGroup(['lagging'], 'g', 'c', { count: 10 })
+      const lag = async () => {
+        const group = await yeoul.inspector.group('lagging', 'g')
+        return { lag: group?.lag, kind: group?.lagKind, bounds: group?.lagBounds }
+      }
+      expect(await lag()).toEqual({ lag: 290, kind: 'exact', bounds: null })
+      await yeoul.store.remove('lagging', [ids[280]])
+      // By brute force there are 289; a server that cannot tell says so, with bounds that hold.
+      const told = await lag()
+      if (told.kind === 'exact') expect(told.lag).toBe(289)
+      else {
+        expect(told.lag).toBeNull()
+        expect(told.bounds!.least).toBeLessThanOrEqual(289)
+        expect(told.bounds!.most).toBeGreaterThanOrEqual(289)
+      }
+      await yeoul.store.readGroup(['lagging'], 'g', 'c', { count: 200 })
+      expect(await lag()).toEqual({ lag: 89, kind: 'exact', bounds: null })
+    } finally {
+      await yeoul.close()
+      await place.end()
+    }
+  })
+})
+
 describe('verify while messages move', () => {
   it.runIf(hasRedis())('R1 motion is never mistaken for loss', async () => {
     const server = await startRedis()

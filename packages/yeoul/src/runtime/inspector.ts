@@ -33,6 +33,8 @@ export interface GroupOverview {
   /** Entries not delivered yet; null = unknown. */
   lag: number | null
   lagKind: 'exact' | 'unknown'
+  /** Of an unknown lag: at least and at most so many entries; null when it is exact. */
+  lagBounds: { least: number; most: number } | null
   pending: number
   oldestPendingId: string | null
   /** ms since its last delivery. */
@@ -54,8 +56,12 @@ export interface GroupDetail extends GroupOverview {
   pendingList: PendingDelivery[]
 }
 
+/** Where the server does not know a lag (entries were deleted), so many are counted. */
+const MOST_COUNTED = 100
+
 /**
- * The read model that CLI, console and metrics share. Costs the server a few calls per topic and group; nothing walks entries.
+ * The read model that CLI, console and metrics share. Costs the server a few calls per topic and group; nothing walks entries, but
+ * for the first hundred of a group whose lag the server does not know.
  */
 export class Inspector {
   constructor(
@@ -96,6 +102,12 @@ export class Inspector {
     return { ...overview, topic, consumerList, pendingList }
   }
 
+  /** Entries behind the group's cursor, up to one more than is counted; null when the server knows, or there is no group. */
+  private async count(topic: string, info: GroupInfo | undefined): Promise<number | null> {
+    if (info === undefined || info.lag !== null) return null
+    return (await this.store.range(topic, `(${info.lastDeliveredId}`, '+', { count: MOST_COUNTED + 1 })).length
+  }
+
   private async registered(name: string): Promise<RegisteredTopic | undefined> {
     return (await this.registry.topics()).find((topic) => topic.name === name)
   }
@@ -113,6 +125,7 @@ export class Inspector {
     const found = new Map(groups.map((group) => [group.name, group]))
     const names = [...new Set([...found.keys(), ...seen])].sort()
     const dead = await Promise.all(names.map((group) => this.store.info(deadStream(name, group))))
+    const counted = await Promise.all(names.map((group) => this.count(name, found.get(group))))
     return {
       name,
       exists: info !== null,
@@ -127,6 +140,8 @@ export class Inspector {
           group,
           found.get(group),
           dead[i]?.length ?? 0,
+          counted[i],
+          info?.length ?? 0,
           workers.filter((worker) => worker.topic === name && worker.group === group),
         ),
       ),
@@ -137,14 +152,18 @@ export class Inspector {
     name: string,
     info: GroupInfo | undefined,
     deadLetters: number,
+    counted: number | null,
+    length: number,
     workers: WorkerBeat[],
   ): GroupOverview {
+    const lag = info?.lag ?? (counted !== null && counted <= MOST_COUNTED ? counted : null)
     const oldest = info?.oldestPendingId ?? null
     return {
       name,
       exists: info !== undefined,
-      lag: info?.lag ?? null,
-      lagKind: info !== undefined && info.lag !== null ? 'exact' : 'unknown',
+      lag,
+      lagKind: lag === null ? 'unknown' : 'exact',
+      lagBounds: lag === null && counted !== null ? { least: counted, most: Math.max(counted, length) } : null,
       pending: info?.pending ?? 0,
       oldestPendingId: oldest,
       oldestPendingIdle: info?.oldestPendingIdle ?? null,
