@@ -47,17 +47,23 @@ export class CommitGate {
   }
 
   /**
-   * True when the bytes may leave at once; otherwise they are kept. `wrote`: the turn that they answer wrote to the log.
+   * May replies leave at once? Otherwise they are to be kept. `wrote`: the turn that they answer wrote to the log.
    * While the disk refuses, turns that only read are answered though earlier effects are not on it.
    */
-  pass(to: Gated, bytes: Buffer | string, wrote: boolean): boolean {
+  pass(to: Gated, wrote: boolean): boolean {
     const log = this.#log
     if (log === undefined) return true
-    const position = log.written
-    if (to.waiting === 0 && (log.durable >= position || (log.failure !== undefined && !wrote))) return true
+    return to.waiting === 0 && (log.durable >= log.written || (log.failure !== undefined && !wrote))
+  }
+
+  /** Keeps what may not pass; the bytes must not change meanwhile. */
+  keep(to: Gated, bytes: Buffer | string): void {
+    const position = this.written
+    // Replies of one position are a moment's: they share a look at the clock.
+    const last = this.#queue.at(-1)
+    const since = last?.position === position ? last.since : performance.now()
     to.waiting += bytes.length
-    this.#queue.push({ to, bytes, position, since: performance.now() })
-    return false
+    this.#queue.push({ to, bytes, position, since })
   }
 
   /** Ends connections whose acknowledgement a failing disk has kept back since before `time` (monotonic ms). */
@@ -80,7 +86,8 @@ export class CommitGate {
       const { to, bytes } = queue[i]
       if (!touched.has(to)) {
         touched.add(to)
-        to.cork()
+        // One reply for a peer is one write as it is.
+        if (to.waiting > bytes.length) to.cork()
       }
       to.waiting -= bytes.length
       to.release(bytes)

@@ -23,6 +23,9 @@ export interface Surroundings {
 /** Small replies leave as strings: they are written to the socket at once, without a buffer that has to stay alive. */
 const STRING_BELOW = 8192
 
+/** The largest memory for replies that a busy peer keeps, bytes. */
+const OUTPUT_KEPT = 256 * 1024
+
 /**
  * One peer: bytes → requests → engine → replies, in order.
  *
@@ -246,12 +249,18 @@ export class Connection implements Peer, Gated {
     if (length > 0) {
       this.#quiet = false
       this.#around.engine.stats.netOutput += length
-      let bytes: Buffer | string
+      const { gate } = this.#around
       if (length < STRING_BELOW) {
-        bytes = output.bytes.toString('latin1', 0, length)
+        const text = output.bytes.toString('latin1', 0, length)
         output.length = 0
-      } else bytes = output.take()
-      if (this.#around.gate.pass(this, bytes, wrote)) this.#write(bytes)
+        if (gate.pass(this, wrote)) this.#socket.write(text, 'latin1')
+        else gate.keep(this, text)
+      } else if (gate.pass(this, wrote)) {
+        this.#socket.write(output.bytes.subarray(0, length))
+        // What the system has taken at once leaves the memory to the next reply.
+        if (this.#socket.writableLength === 0 && output.bytes.length <= OUTPUT_KEPT) output.length = 0
+        else output.take()
+      } else gate.keep(this, output.take())
       const { hard } = outputLimit(this.#around.engine.config, session)
       if (hard > 0 && this.outputBytes > hard) this.#cutOff()
     }
