@@ -6,6 +6,7 @@ import type { Runner } from './handler.js'
 import type { Member } from './member.js'
 import type { Message } from './message.js'
 import type { Outcome } from './outcome.js'
+import { endSpan, type ProcessSpan, startBatch, tracingEnabled } from './tracing.js'
 
 export interface BatchContext<T> {
   /** Aborted at the batch's timeout and at the deadline of `stop()`. */
@@ -27,6 +28,7 @@ class Batch<T> implements BatchContext<T> {
   readonly readable: Attempt<T>[] = []
   deadline: Deadline | undefined
   startedAt = 0
+  span: ProcessSpan | undefined
 
   constructor(private readonly member: Member) {}
 
@@ -103,7 +105,7 @@ export class BatchRunner<T> implements Runner<T> {
     const abandoned: Attempt<T>[] = []
     for (const batch of [...this.active]) {
       abandoned.push(...batch.readable)
-      this.leave(batch)
+      this.leave(batch, reason)
       batch.controller.abort(reason)
     }
     return abandoned
@@ -149,10 +151,13 @@ export class BatchRunner<T> implements Runner<T> {
     }
     if (this.timeout > 0) batch.deadline = this.deadlines.add(this.timeout, () => this.expire(batch))
     try {
-      await this.handler(
-        batch.readable.map((attempt) => attempt.message),
-        batch,
-      )
+      const messages = batch.readable.map((attempt) => attempt.message)
+      if (tracingEnabled()) {
+        batch.span = startBatch(messages, this.member.group, this.member.consumer)
+        await batch.span.run(() => this.handler(messages, batch))
+      } else {
+        await this.handler(messages, batch)
+      }
       this.finish(batch)
     } catch (error) {
       this.finish(batch, { error })
@@ -160,7 +165,7 @@ export class BatchRunner<T> implements Runner<T> {
   }
 
   private finish(batch: Batch<T>, thrown?: { error: unknown }): void {
-    if (!this.leave(batch)) return
+    if (!this.leave(batch, thrown?.error)) return
     const { metrics, clock } = this.member
     metrics.handlerDuration.observe((clock.monotonic() - batch.startedAt) / 1_000)
     for (const attempt of batch.readable) {
@@ -180,8 +185,9 @@ export class BatchRunner<T> implements Runner<T> {
     this.finish(batch, { error })
   }
 
-  private leave(batch: Batch<T>): boolean {
+  private leave(batch: Batch<T>, error?: unknown): boolean {
     if (!this.active.delete(batch)) return false
+    if (batch.span) endSpan(batch.span.span, error)
     if (batch.deadline) this.deadlines.cancel(batch.deadline)
     this.member.metrics.running--
     if (this.active.size === 0) {

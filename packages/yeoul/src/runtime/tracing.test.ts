@@ -126,3 +126,33 @@ it('R20 publish and every attempt are spans of one trace, through the entry’s 
   })
   void yeoul.close()
 })
+
+it('R20 a batch is one span with a link to the publish of each of its messages', async () => {
+  const spans = registerSdk()
+  const clock = new VirtualClock()
+  const yeoul = await Yeoul.open(new MemoryStore(new World(clock)), { clock })
+  const orders = yeoul.topic<string>('orders')
+  const active: (string | undefined)[] = []
+  const worker = orders.batchWorker(
+    'billing',
+    () => {
+      active.push(trace.getActiveSpan()?.spanContext().spanId)
+      if (active.length === 1) throw new Error('once')
+    },
+    { backoff: { type: 'fixed', base: '1s', jitter: 0 } },
+  )
+  await orders.publishMany(['a', 'b'])
+  await worker.start()
+  await clock.until(() => active.length === 2 && worker.health.held === 0)
+  const batches = spans.filter(({ name }) => name === 'process orders')
+  expect(batches.map(({ ended, failed, parent }) => [ended, failed, parent])).toEqual([
+    [true, true, undefined],
+    [true, false, undefined],
+  ])
+  for (const { options } of batches) {
+    expect(options.links?.map((link) => link.context.spanId)).toEqual([spans[0].own, spans[1].own])
+    expect(options.attributes).toMatchObject({ 'messaging.batch.message_count': 2 })
+  }
+  expect(active).toEqual(batches.map(({ own }) => own))
+  void yeoul.close()
+})

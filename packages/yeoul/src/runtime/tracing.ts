@@ -1,6 +1,7 @@
 import {
   type Context,
   context,
+  type Link,
   ProxyTracerProvider,
   propagation,
   type Span,
@@ -58,6 +59,34 @@ export function startProcess(message: ReceivedMessage<unknown>, group: string, c
     parent,
   )
   const active = trace.setSpan(parent, span)
+  return { span, run: (work) => context.with(active, work) }
+}
+
+/** A consumer span around a batch, with a link to the publish of each of its messages. */
+export function startBatch(
+  messages: readonly ReceivedMessage<unknown>[],
+  group: string,
+  consumer: string,
+): ProcessSpan {
+  const topic = messages[0].topic
+  const links: Link[] = []
+  for (const message of messages) {
+    const published = message.traceparent && trace.getSpanContext(parentOf(message))
+    if (published) links.push({ context: published, attributes: { 'messaging.message.id': message.id } })
+  }
+  const span = trace.getTracer('yeoul').startSpan(`process ${topic}`, {
+    kind: SpanKind.CONSUMER,
+    links,
+    attributes: {
+      'messaging.system': 'yeoul',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': topic,
+      'messaging.consumer.group.name': group,
+      'messaging.client.id': consumer,
+      'messaging.batch.message_count': messages.length,
+    },
+  })
+  const active = trace.setSpan(context.active(), span)
   return { span, run: (work) => context.with(active, work) }
 }
 
