@@ -470,3 +470,28 @@ describe('yeoul', () => {
     expect(said).toEqual(['maxmemory-policy is allkeys-lru: it may evict streams', 'reset', 'connected'])
   })
 })
+
+it.each(['a}b', '{}orders', 'a{}b', '{shop'])(
+  'R8 a topic name whose keys could not share a slot is refused: %s',
+  async (name) => {
+    const { yeoul } = await setUp()
+    if (name === '{shop') expect(yeoul.topic(name).name).toBe(name)
+    else expect(() => yeoul.topic(name)).toThrow('ends no hash tag')
+    expect(yeoul.topic('{shop}:orders').name).toBe('{shop}:orders')
+  },
+)
+
+it('R2 a delayed publish repeated with its dedupe id stays one message, before and after it was due', async () => {
+  const { clock, yeoul } = await setUp()
+  const orders = yeoul.topic<number>('orders')
+  const got: number[] = []
+  await orders.worker('billing', (message) => got.push(message.value)).start()
+  const first = await orders.publish(1, { delay: '1m', dedupe: 'a' })
+  expect(await orders.publish(2, { delay: '2m', dedupe: 'a' })).toEqual({ id: 'a', duplicate: true, due: first.due })
+  await clock.advance(180_000)
+  expect(got).toEqual([1])
+  expect((await orders.publish(3, { delay: '1s', dedupe: 'a' })).duplicate).toBe(true)
+  expect(await orders.publish(4, { dedupe: 'a' })).toEqual({ id: 'a', duplicate: true, due: first.due })
+  await clock.advance(60_000)
+  expect(got).toEqual([1])
+})
