@@ -7,6 +7,7 @@ import {
   HEADER_LENGTH,
   isCutHeader,
   parseHeader,
+  type RecordHeader,
   type RecordPlace,
   resemblesHeader,
   verifyAsLast,
@@ -38,7 +39,7 @@ export interface Damage {
  *   1. no sound record stands behind the damage, or
  *   2. those that do were never known to be synced beyond it, and what is missing are lost sectors or ends of sectors
  *      (zeros): unsynced writes reached the medium out of order; and
- *   3. no whole commands that Redis appended later stand behind it.
+ *   3. no whole commands that Redis appended later stand behind it, nor records whose place the damage has moved.
  */
 export async function assessDamage(file: StorageFile, place: RecordPlace, size: number, stop: Stop): Promise<Damage> {
   const { offset } = stop
@@ -62,6 +63,8 @@ export async function assessDamage(file: StorageFile, place: RecordPlace, size: 
     const lostSector = await holdsLostSector(file, offset, rest.nextRecord)
     if (rest.synced > offset) middle = `sound records follow at ${rest.nextRecord}, written when this one was synced`
     else if (!lostSector) middle = `sound records follow at ${rest.nextRecord}, and no lost sector explains it`
+  } else if (rest.displaced >= 0) {
+    middle = `records follow at ${rest.displaced} that are not in their place`
   } else {
     const follows = await commandsBehind(file, window, place, offset, size)
     if (follows >= 0) middle = `whole commands follow at ${follows}`
@@ -112,10 +115,12 @@ interface Rest {
   nextRecord: number
   /** The largest synced length that a sound record behind the damage knows. */
   synced: number
+  /** Offset of a whole record that belongs behind the damage, but to another offset; −1 = none. */
+  displaced: number
 }
 
 async function surveyRest(file: StorageFile, place: RecordPlace, offset: number, size: number): Promise<Rest> {
-  const rest: Rest = { lastByte: -1, nextRecord: -1, synced: 0 }
+  const rest: Rest = { lastByte: -1, nextRecord: -1, synced: 0, displaced: -1 }
   const window = new Window(file, size)
   let at = offset
   while (at < size) {
@@ -144,12 +149,36 @@ async function surveyRest(file: StorageFile, place: RecordPlace, offset: number,
           rest.lastByte = resume - 1
           break
         }
+        if (rest.displaced < 0 && isDisplaced(whole, candidate, header, place, offset)) rest.displaced = candidate
       }
       next = bytes.indexOf('#c:', next + 1, 'latin1')
     }
     at = resume
   }
   return rest
+}
+
+/**
+ * Was this record written behind the damage, with what stands there now synced? With `always` a record knows its own
+ * offset as the synced length; otherwise whole commands have to do as evidence.
+ */
+function isDisplaced(
+  window: Window,
+  candidate: number,
+  header: RecordHeader,
+  place: RecordPlace,
+  offset: number,
+): boolean {
+  const { bytes } = window
+  let at = window.at(candidate)
+  if (header.synced < offset) return false
+  if (verifyRecord(bytes, at, header, place, header.synced)) return true
+  if (header.synced === offset) return false
+  const end = at + HEADER_LENGTH + header.length
+  const request = new Request()
+  at += HEADER_LENGTH
+  while (at >= 0 && at < end) at = parseCommand(bytes, at, end, request)
+  return at === end
 }
 
 /**
