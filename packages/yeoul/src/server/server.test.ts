@@ -305,7 +305,7 @@ describe('a server without a password', () => {
     await wire.expect(['COMMAND', 'COUNT'], `:${engine.table.size}\r\n`)
     await wire.expect(['COMMAND', 'GETKEYS', 'XREAD', 'STREAMS', 'a', 'b', '0', '0'], '*2\r\n$1\r\na\r\n$1\r\nb\r\n')
     await wire.expect(['COMMAND', 'GETKEYS', 'PING'], '-ERR The command has no key arguments\r\n')
-    await wire.expect(['COMMAND', 'INFO', 'nosuch'], '*1\r\n*-1\r\n')
+    await wire.expect(['COMMAND', 'INFO', 'nosuch'], '*1\r\n$-1\r\n')
     expect(await wire.reply('COMMAND', 'LIST')).toBe(`*${engine.table.size}`)
   })
 

@@ -147,6 +147,8 @@ const stats: Section = ({ stats, pubsub }) => ({
   latest_fork_usec: 0,
   total_forks: 0,
   tracking_total_keys: 0,
+  tracking_total_items: 0,
+  tracking_total_prefixes: 0,
   total_error_replies: stats.errorReplies,
   client_query_buffer_limit_disconnections: stats.queryBufferDisconnections,
   client_output_buffer_limit_disconnections: stats.outputBufferDisconnections,

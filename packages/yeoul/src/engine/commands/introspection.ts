@@ -192,7 +192,7 @@ function info(call: Call): void {
   reply.array(request.count - 2)
   for (let i = 2; i < request.count; i++) {
     const found = find(engine.table, request.string(i))
-    if (found === undefined) reply.nilArray()
+    if (found === undefined) reply.nil()
     else describe(reply, found.command, found.parent)
   }
 }
