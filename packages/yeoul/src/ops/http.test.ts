@@ -103,12 +103,13 @@ describe('operations over HTTP', () => {
     expect(text).toContain('yeoul_published_total{stream="orders",outcome="published"} 1')
     expect(text).toMatch(/yeoul_process_duration_seconds_bucket\{stream="orders",group="billing",le="\+Inf"\} 1/)
 
-    // A group moved by hand to between two entries, one of them deleted: nobody can count what is left.
+    // A group moved by hand to between two entries, one of them deleted, and too many behind them to count.
     const ids = [
       await orders.publish({ id: 'o-2' }),
       await orders.publish({ id: 'o-3' }),
       await orders.publish({ id: 'o-4' }),
     ]
+    await orders.publishMany(Array.from({ length: 101 }, (_, n) => ({ id: `more-${n}` })))
     await yeoul.store.setGroup('orders', 'billing', ids[0].id)
     await yeoul.store.remove('orders', [ids[1].id])
     const later = new Operations(yeoul)
