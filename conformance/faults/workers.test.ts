@@ -80,6 +80,7 @@ describe.skipIf(!hasRedis() || !hasYeoul())('worker processes in trouble', () =>
   it('R3 a worker that blocks its event loop past the visibility timeout is fenced when it goes on', async () => {
     const blocked = await doomed('block:2500')
     const { id } = await yeoul.topic('jobs').publish({ n: 1 })
+    await blocked.printed(new RegExp(`begun ${id} attempt 1`))
     const next = await heir()
     expect(next).toEqual({ id, attempt: 2, fence: 2 })
     await blocked.printed(new RegExp(`finished ${id}`))
