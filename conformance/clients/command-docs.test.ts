@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commands } from '../../packages/yeoul/src/engine/commands/index.js'
 import { argumentsOf, SYNTAX, syntaxText } from '../../packages/yeoul/src/engine/commands/syntax.js'
-import { RawClient, type Value } from '../resp/resp.js'
+import { RawClient, show, type Value } from '../resp/resp.js'
 import { hasRedis, type RunningServer, startRedis } from '../servers.js'
 import { type Served, startServed } from './served.js'
 
@@ -75,6 +75,12 @@ function shape(value: Value): string {
   return `${body}${marks.includes('multiple') ? '+' : ''}${marks.includes('optional') ? '?' : ''}`
 }
 
+/** Where keys are and what is done with them; notes are for people. */
+function specification(value: Value): string {
+  const { flags, begin_search, find_keys } = map(value)
+  return `${items(flags).map(text).sort().join(' ')} ${show(begin_search)} ${show(find_keys)}`
+}
+
 test('every command that takes arguments has a line of syntax, and every line has a command', () => {
   const bare = commands
     .flatMap((command) => [
@@ -132,13 +138,13 @@ describe.skipIf(!hasRedis())('E1 the command table beside that of redis-server 7
     )
     const shown = (rows: Value[]) =>
       rows.map((row) => {
-        const [name, arity, flags, first, last, step, categories, tips] = items(row)
+        const [name, arity, flags, first, last, step, categories, tips, keys] = items(row)
         const set = (value: Value) => items(value).map(text).sort().join(' ')
         const spoken = items(flags)
           .map(text)
           .filter((flag) => !UNSPOKEN.has(flag))
         return (
-          [name, arity, first, last, step].map(text).join(' ') + ` ${spoken.sort()} ${set(categories)} ${set(tips)}`
+          [name, arity, first, last, step].map(text).join(' ') + ` ${spoken.sort()} ${set(categories)} ${set(tips)} ${items(keys).map(specification)}`
         )
       })
     expect(shown(ours)).toEqual(shown(theirs))

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { User } from '../acl.js'
+import { type Selector, selectorRules, User } from '../acl-user.js'
+import type { Reply } from '../resp/reply.js'
 import { Request } from '../resp/request.js'
 import { type Call, type Command, CommandError } from './command.js'
 import { help } from './help.js'
@@ -46,9 +47,9 @@ function setUser(call: Call): void {
   if (/[\s\0]/.test(name)) throw new CommandError("ERR Usernames can't contain spaces or null characters")
   const present = engine.acl.users.get(name)
   const user = present?.clone() ?? new User(name)
-  for (let i = 3; i < request.count; i++) {
-    const rule = request.string(i)
-    const refused = unknownTarget(call, rule) ?? user.apply(rule)
+  for (const rule of mergeSelectors(request)) {
+    const words = rule[0] === '(' ? selectorRules(rule) : [rule]
+    const refused = firstRefusal(words, (word) => unknownTarget(call, word)) ?? user.apply(rule)
     if (refused !== undefined) {
       throw new CommandError(`ERR Error in ACL SETUSER modifier '${rule}': ${refused}`)
     }
@@ -58,8 +59,35 @@ function setUser(call: Call): void {
   reply.ok()
 }
 
+/** The rules of the request; a selector `(rule …)` may be spread over several arguments. */
+function mergeSelectors(request: Request): string[] {
+  const rules: string[] = []
+  let open: string | undefined
+  for (let i = 3; i < request.count; i++) {
+    const word = request.string(i)
+    if (open !== undefined) open += ` ${word}`
+    else if (word[0] === '(') open = word
+    else rules.push(word)
+    if (open?.endsWith(')')) {
+      rules.push(open)
+      open = undefined
+    }
+  }
+  if (open !== undefined) {
+    throw new CommandError(`ERR Unmatched parenthesis in acl selector starting at '${open.split(' ')[0]}'.`)
+  }
+  return rules
+}
+
+function firstRefusal(words: readonly string[], judge: (word: string) => string | undefined): string | undefined {
+  for (const word of words) {
+    const refused = judge(word)
+    if (refused !== undefined) return refused
+  }
+  return undefined
+}
+
 function unknownTarget(call: Call, rule: string): string | undefined {
-  if (rule[0] === '(') return 'Selectors are not supported'
   if (rule[0] !== '+' && rule[0] !== '-') return undefined
   const target = rule.slice(1).toLowerCase()
   if (target[0] === '@') {
@@ -109,14 +137,22 @@ function getUser({ engine, request, reply }: Call): void {
   reply.bulk('passwords')
   reply.array(user.passwords.size)
   for (const password of user.passwords) reply.bulk(password)
-  reply.bulk('commands')
-  reply.bulk(user.commandRules)
-  reply.bulk('keys')
-  reply.bulk(user.keyRules)
-  reply.bulk('channels')
-  reply.bulk(user.channelRules)
+  describeRights(reply, user)
   reply.bulk('selectors')
-  reply.array(0)
+  reply.array(user.selectors.length)
+  for (const selector of user.selectors) {
+    reply.map(3)
+    describeRights(reply, selector)
+  }
+}
+
+function describeRights(reply: Reply, selector: Selector): void {
+  reply.bulk('commands')
+  reply.bulk(selector.commandRules)
+  reply.bulk('keys')
+  reply.bulk(selector.keyRules)
+  reply.bulk('channels')
+  reply.bulk(selector.channelRules)
 }
 
 /** ACL DRYRUN username command [arg …] */

@@ -1,4 +1,5 @@
 import { glob } from '../glob.js'
+import { type KeyFlags, keyFlags } from '../key-access.js'
 import { keyPositions } from '../key-positions.js'
 import type { Reply } from '../resp/reply.js'
 import { Request } from '../resp/request.js'
@@ -42,7 +43,7 @@ function describe(reply: Reply, command: Command, parent?: Command): void {
   const tips = tipsOf(wireName(command, parent))
   reply.set(tips.length)
   for (const tip of tips) reply.bulk(tip)
-  describeKeys(reply, command)
+  describeKeys(reply, command, wireName(command, parent))
   const subcommands = command.subcommands ?? []
   reply.set(subcommands.length)
   for (const subcommand of subcommands) describe(reply, subcommand, command)
@@ -51,51 +52,73 @@ function describe(reply: Reply, command: Command, parent?: Command): void {
 /** Where the word STREAMS is looked for, by command. */
 const AFTER_STREAMS: Record<string, number | undefined> = { xread: 1, xreadgroup: 4 }
 
-function describeKeys(reply: Reply, { name, keys, flags }: Command): void {
+function describeKeys(reply: Reply, { name, keys, flags }: Command, fullName: string): void {
   if (keys === null) {
     reply.set(0)
     return
   }
-  reply.set(1)
-  reply.map(3)
-  reply.bulk('flags')
-  reply.set(2)
-  for (const flag of flags.includes('write') ? ['RW', 'update'] : ['RO', 'access']) reply.simple(flag)
+  const access = keyFlags(fullName, flags.includes('write'))
+  // Keys that are used each in its own way have a specification each.
+  const apart = typeof keys === 'object' && access.length > 1
+  reply.set(apart ? access.length : 1)
+  for (let i = 0; i < (apart ? access.length : 1); i++) {
+    reply.map(3)
+    reply.bulk('flags')
+    writeFlags(reply, access[i])
+    if (typeof keys === 'object') describeIndex(reply, keys.first + i, apart ? 0 : lastOf(keys), keys.step)
+    else describeMoving(reply, name)
+  }
+}
+
+function writeFlags(reply: Reply, flags: KeyFlags): void {
+  reply.set(flags.length)
+  for (const flag of flags) reply.simple(flag)
+}
+
+/** Counted from the first key, or from the end where negative. */
+function lastOf({ first, last }: { first: number; last: number }): number {
+  return last < 0 ? last : last - first
+}
+
+function describeMoving(reply: Reply, name: string): void {
   reply.bulk('begin_search')
   reply.map(2)
   reply.bulk('type')
-  if (typeof keys === 'function') {
-    const streams = AFTER_STREAMS[name]
-    if (streams !== undefined) {
-      // Half of what follows the word are keys: the rest are their IDs.
-      reply.bulk('keyword')
-      reply.bulk('spec')
-      reply.map(2)
-      reply.bulk('keyword')
-      reply.bulk('STREAMS')
-      reply.bulk('startfrom')
-      reply.integer(streams)
-      describeRange(reply, -1, 1, 2)
-      return
-    }
-    // Where such keys begin depends on options; COMMAND GETKEYS answers for a given request.
-    reply.bulk('unknown')
+  const streams = AFTER_STREAMS[name]
+  if (streams !== undefined) {
+    // Half of what follows the word are keys: the rest are their IDs.
+    reply.bulk('keyword')
     reply.bulk('spec')
-    reply.map(0)
-    reply.bulk('find_keys')
     reply.map(2)
-    reply.bulk('type')
-    reply.bulk('unknown')
-    reply.bulk('spec')
-    reply.map(0)
+    reply.bulk('keyword')
+    reply.bulk('STREAMS')
+    reply.bulk('startfrom')
+    reply.integer(streams)
+    describeRange(reply, -1, 1, 2)
     return
   }
+  // Where such keys begin depends on options; COMMAND GETKEYS answers for a given request.
+  reply.bulk('unknown')
+  reply.bulk('spec')
+  reply.map(0)
+  reply.bulk('find_keys')
+  reply.map(2)
+  reply.bulk('type')
+  reply.bulk('unknown')
+  reply.bulk('spec')
+  reply.map(0)
+}
+
+function describeIndex(reply: Reply, index: number, last: number, step: number): void {
+  reply.bulk('begin_search')
+  reply.map(2)
+  reply.bulk('type')
   reply.bulk('index')
   reply.bulk('spec')
   reply.map(1)
   reply.bulk('index')
-  reply.integer(keys.first)
-  describeRange(reply, keys.last < 0 ? keys.last : keys.last - keys.first, keys.step, 0)
+  reply.integer(index)
+  describeRange(reply, last, step, 0)
 }
 
 function describeRange(reply: Reply, last: number, step: number, limit: number): void {
@@ -250,13 +273,11 @@ function getKeys(withFlags: boolean): (call: Call) => void {
     const positions = keyPositions(command.keys, Request.fromBuffers(args))
     if (positions.length === 0) throw new CommandError('ERR Invalid arguments specified for command')
     reply.array(positions.length)
-    const flags = command.flags.includes('write') ? ['RW', 'update'] : ['RO', 'access']
-    for (const i of positions) {
+    const access = keyFlags(wireName(command, sub && row), command.flags.includes('write'))
+    for (const [nth, i] of positions.entries()) {
       if (withFlags) reply.array(2)
       reply.bulkBytes(args[i])
-      if (!withFlags) continue
-      reply.set(flags.length)
-      for (const flag of flags) reply.simple(flag)
+      if (withFlags) writeFlags(reply, access[Math.min(nth, access.length - 1)])
     }
   }
 }
