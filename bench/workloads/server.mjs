@@ -52,7 +52,10 @@ async function withServers(policy, { profile }, run) {
     for (const { kind, label } of KINDS) {
       const nodeArguments = profile && kind === 'yeoul' ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []
       const server = await startServer(kind, { policy, nodeArguments })
-      servers.push({ ...server, label, raw: await connectRaw(server.port) })
+      const raw = await connectRaw(server.port)
+      // redis-server was told so on its command line.
+      if (kind === 'yeoul') await raw.call('CONFIG', 'SET', 'auto-aof-rewrite-percentage', '0')
+      servers.push({ ...server, label, raw })
     }
     return await run(servers)
   } finally {

@@ -94,8 +94,8 @@ export class BlockedReaders {
       for (const { database, key } of ready) {
         const queue = this.#queues[database]?.get(key)
         if (queue === undefined) continue
-        for (const reader of queue.readers) this.#attempt(reader)
-        for (const group of queue.groups.values()) {
+        for (const reader of queue.readers ?? []) this.#attempt(reader)
+        for (const group of queue.groups?.values() ?? []) {
           for (const reader of group) if (!this.#attempt(reader)) break
         }
       }
@@ -210,16 +210,19 @@ class Reader implements Parked {
   }
 }
 
+/** Who waits on a key. Most keys have one kind of reader, and many one reader only, so sets are made when needed. */
 class Queue {
-  readonly readers = new Set<Reader>()
-  readonly groups = new Map<string, Set<Reader>>()
+  readers: Set<Reader> | undefined
+  groups: Map<string, Set<Reader>> | undefined
 
   add(reader: Reader): void {
     const { group } = reader.waiting
     if (group === undefined) {
+      this.readers ??= new Set()
       this.readers.add(reader)
       return
     }
+    this.groups ??= new Map()
     const readers = this.groups.get(group)
     if (readers === undefined) this.groups.set(group, new Set([reader]))
     else readers.add(reader)
@@ -228,12 +231,12 @@ class Queue {
   /** True when nobody is left. */
   delete(reader: Reader): boolean {
     const { group } = reader.waiting
-    if (group === undefined) this.readers.delete(reader)
+    if (group === undefined) this.readers?.delete(reader)
     else {
-      const readers = this.groups.get(group)
+      const readers = this.groups?.get(group)
       readers?.delete(reader)
-      if (readers?.size === 0) this.groups.delete(group)
+      if (readers?.size === 0) this.groups?.delete(group)
     }
-    return this.readers.size === 0 && this.groups.size === 0
+    return !this.readers?.size && !this.groups?.size
   }
 }

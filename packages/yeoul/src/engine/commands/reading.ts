@@ -1,6 +1,8 @@
+import type { Waiting } from '../blocked.js'
 import type { Database } from '../keyspace/database.js'
 import type { Reply } from '../resp/reply.js'
 import type { Request } from '../resp/request.js'
+import type { Session } from '../session.js'
 import { EntryId } from '../stream/entry-id.js'
 import { entryId, integer, timeout } from './arguments.js'
 import { type Call, CommandError, type EngineState, shown, syntaxError } from './command.js'
@@ -10,11 +12,11 @@ import { streamAt } from './values.js'
 
 /** XREAD and XREADGROUP after parsing: also what is kept of one that waits. */
 interface Plan {
-  readonly keys: string[]
+  keys: string[]
   /** Entries above these; undefined = `>`, what the group has not delivered. */
-  readonly after: (EntryId | undefined)[]
+  after: (EntryId | undefined)[]
   /** `+`: the last entry, whatever its ID. */
-  readonly last: boolean[]
+  last: boolean[]
   /** 0 = all. */
   count: number
   maxCount: number
@@ -41,35 +43,62 @@ export function read(call: Call, grouped: boolean): void {
     reply.nilArray()
     return
   }
-  engine.blocked.park({
-    database: database.index,
-    keys: plan.keys,
-    group: plan.group,
-    timeout: plan.block,
-    session,
-    attempt: (at) => {
-      const mark = session.output.length
-      try {
-        if (!serve(engine, database, plan, session.output, at, true)) return false
-      } catch (error) {
-        if (!(error instanceof CommandError)) throw error
-        session.output.rewind(mark)
-        session.output.error(error.text)
-        engine.stats.error(error.text)
-      }
-      session.onOutput(session)
-      return true
-    },
-    retryIn: plan.claim === undefined ? undefined : (at) => nextClaim(database, plan, at),
-    expire: () => {
-      session.output.nilArray()
-      session.onOutput(session)
-    },
-    refuse: (reason) => {
-      session.output.error(reason)
-      session.onOutput(session)
-    },
-  })
+  engine.blocked.park(new WaitingRead(engine, session, database, plan))
+}
+
+/** A read that waits. There may be tens of thousands: one object each, no closures. */
+class WaitingRead implements Waiting {
+  constructor(
+    readonly engine: EngineState,
+    readonly session: Session,
+    readonly at: Database,
+    readonly plan: Plan,
+  ) {}
+
+  get database(): number {
+    return this.at.index
+  }
+
+  get keys(): readonly string[] {
+    return this.plan.keys
+  }
+
+  get group(): string | undefined {
+    return this.plan.group
+  }
+
+  get timeout(): number {
+    return this.plan.block as number
+  }
+
+  attempt(now: number): boolean {
+    const { engine, session } = this
+    const mark = session.output.length
+    try {
+      if (!serve(engine, this.at, this.plan, session.output, now, true)) return false
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      session.output.rewind(mark)
+      session.output.error(error.text)
+      engine.stats.error(error.text)
+    }
+    session.onOutput(session)
+    return true
+  }
+
+  retryIn(now: number): number {
+    return this.plan.claim === undefined ? Number.POSITIVE_INFINITY : nextClaim(this.at, this.plan, now)
+  }
+
+  expire(): void {
+    this.session.output.nilArray()
+    this.session.onOutput(this.session)
+  }
+
+  refuse(reason: string): void {
+    this.session.output.error(reason)
+    this.session.onOutput(this.session)
+  }
 }
 
 function parse({ database, request, now }: Call, grouped: boolean): Plan {
@@ -88,6 +117,10 @@ function parse({ database, request, now }: Call, grouped: boolean): Plan {
   }
   const streams = parseOptions(request, plan, grouped)
   const count = (request.count - streams) / 2
+  // Of the right length from the start: an array that grows makes room for sixteen more.
+  plan.keys = new Array(count)
+  plan.after = new Array(count)
+  plan.last = new Array(count)
   if (grouped && plan.group === undefined) throw new CommandError('ERR Missing GROUP option for XREADGROUP')
   if (plan.maxCount > 0 && plan.count > plan.maxCount) {
     throw new CommandError('ERR MAXCOUNT must be greater than or equal to COUNT')
@@ -97,23 +130,23 @@ function parse({ database, request, now }: Call, grouped: boolean): Plan {
     const at = streams + count + i
     const stream = streamAt(database, key, now)
     if (plan.group !== undefined && !stream?.groups.has(plan.group)) throw noGroup(key, plan.group)
-    plan.keys.push(key)
+    plan.keys[i] = key
     const sign = request.length(at) === 1 ? request.bytes[request.start(at)] : 0
-    plan.last.push(!grouped && sign === PLUS)
+    plan.last[i] = !grouped && sign === PLUS
     if (sign === DOLLAR || sign === PLUS) {
       if (grouped) {
         throw new CommandError(
           `ERR The ${sign === DOLLAR ? '$' : '+'} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The ${sign === DOLLAR ? '$' : '+'} ID would just return an empty result set.`,
         )
       }
-      plan.after.push(stream?.lastId.clone() ?? EntryId.zero())
+      plan.after[i] = stream?.lastId.clone() ?? EntryId.zero()
     } else if (sign === GREATER) {
       if (!grouped) {
         throw new CommandError(
           'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.',
         )
       }
-      plan.after.push(undefined)
+      plan.after[i] = undefined
     } else {
       const id = entryId(request, at)
       // Redis keeps `>` as the highest ID there is, and takes that ID for it.
