@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { Engine, Request } from '../../packages/yeoul/src/engine/index.js'
 import { type RunningServer, startRedis } from '../servers.js'
-import { comparable } from './differences.js'
-import { type PeerName, peers } from './peers.js'
+import { normalise } from './differences.js'
+import { peers } from './peers.js'
 import { finalState, keyspaceSequence, streamSequence } from './random-commands.js'
 import { decode, RawClient, show, type Value } from './resp.js'
 
@@ -26,26 +26,6 @@ async function onEngine(commands: readonly string[][], protocol: '2' | '3'): Pro
   }
   await engine.close()
   return replies.slice(1)
-}
-
-/** Makes what may differ equal; the replies of EXEC are those of the commands queued before it. */
-function normalise(peer: PeerName, commands: readonly string[][], replies: readonly Value[]): Value[] {
-  let queued: string[][] = []
-  return commands.map((command, i) => {
-    const reply = replies[i]
-    const name = command[0].toUpperCase()
-    if (reply.type === '+' && reply.text === 'QUEUED') {
-      queued.push(command)
-      return reply
-    }
-    if (name === 'EXEC' && 'items' in reply) {
-      const run = queued
-      queued = []
-      return { ...reply, items: reply.items.map((item, k) => comparable(peer, item, run[k])) }
-    }
-    if (name === 'EXEC' || name === 'DISCARD') queued = []
-    return comparable(peer, reply, command)
-  })
 }
 
 for (const { name: peer, program } of peers()) {

@@ -100,14 +100,27 @@ export class RawClient {
     this.socket.write(encode(command))
   }
 
-  /** The next `count` replies. */
-  async take(count: number): Promise<Value[]> {
-    while (this.#replies.length < count) {
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve
-      })
+  /** The next `count` replies; fewer when they have not come after so many milliseconds. */
+  async take(count: number, milliseconds = 60_000): Promise<Value[]> {
+    if (this.#replies.length < count) {
+      let late = false
+      const deadline = setTimeout(() => {
+        late = true
+        this.#waiting?.()
+      }, milliseconds)
+      while (this.#replies.length < count && !late) {
+        await new Promise<void>((resolve) => {
+          this.#waiting = resolve
+        })
+      }
+      clearTimeout(deadline)
     }
     return this.#replies.splice(0, count)
+  }
+
+  /** Replies that nobody took. */
+  get left(): number {
+    return this.#replies.length
   }
 
   close(): void {
