@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import type { Clock, Timer } from '../io/clock.js'
 import type { Storage, StorageFile, StorageLock } from '../io/storage.js'
 import type { Request } from '../resp/request.js'
-import { type Cut, type LoadProgress, loadLog, removeHistory } from './directory.js'
+import { type Cut, type LoadedLog, type LoadProgress, loadLog, removeHistory } from './directory.js'
 import { EffectBuffer, type EffectSink } from './effect-buffer.js'
 import { RewriteAbandoned, WriteFailed } from './errors.js'
 import { baseFile, incrementFile, LOG_DIRECTORY, type LogFile, type Manifest, replaceManifest } from './manifest.js'
-import { HEADER_LENGTH, parseHeader, sealRecord, verifyRecord } from './record.js'
+import { HEADER_LENGTH, sealRecord } from './record.js'
 import { type Snapshot, writeBase } from './rewrite.js'
 import { Waiters } from './waiters.js'
+import { writeAgain, writeRecordsAgain } from './write-again.js'
 
 /** When is an effect durable: synced to the medium, or handed to the system and synced once a second, or never synced. */
 export type AppendFsync = 'always' | 'everysec' | 'no'
@@ -65,6 +66,10 @@ export class AppendOnlyFile implements EffectSink {
   #length: number
   /** Length of the current increment that is known to be synced. */
   #syncedLength: number
+  /** Synced length that the records of the current increment know. */
+  #attested: number
+  /** Up to here the increment was left by a process before us, which may have ended after a failed sync; 0 = no more. */
+  #unproven: number
   /** Bytes of earlier increments. */
   #earlier: number
 
@@ -94,12 +99,7 @@ export class AppendOnlyFile implements EffectSink {
   #wake: (() => void) | undefined
   #rewriting: Promise<void> | undefined
 
-  private constructor(
-    options: AppendOnlyOptions,
-    lock: StorageLock,
-    loaded: { manifest: Manifest; cuts: Cut[]; effects: number; sizes: Map<string, number> },
-    file: StorageFile,
-  ) {
+  private constructor(options: AppendOnlyOptions, lock: StorageLock, loaded: LoadedLog, file: StorageFile) {
     this.#storage = options.storage
     this.#clock = options.clock
     this.#directory = options.directory
@@ -110,7 +110,10 @@ export class AppendOnlyFile implements EffectSink {
     this.replayed = loaded.effects
     this.#place = loaded.manifest.increments.at(-1)!
     this.#file = file
-    this.#length = this.#syncedLength = loaded.sizes.get(this.#place.name) ?? 0
+    this.#length = loaded.sizes.get(this.#place.name) ?? 0
+    this.#attested = Math.min(loaded.synced, this.#length)
+    this.#unproven = options.appendfsync === 'no' ? this.#length : 0
+    this.#syncedLength = options.appendfsync === 'no' ? this.#attested : this.#length
     this.baseSize = (loaded.manifest.base && loaded.sizes.get(loaded.manifest.base.name)) ?? 0
     this.#earlier = loaded.manifest.increments
       .slice(0, -1)
@@ -129,10 +132,11 @@ export class AppendOnlyFile implements EffectSink {
       const loaded = await loadLog(storage, directory, clock, options.apply, options.progress)
       const last = loaded.manifest.increments.at(-1)!
       const file = await storage.open(join(directory, LOG_DIRECTORY, last.name), 'append')
-      // What a process before us left with the system is from now on told to be synced. If that process ended after a
-      // failed sync, the system may call pages clean that never reached the medium: writing them again makes them dirty.
-      await writeAgain(file, loaded.synced, loaded.sizes.get(last.name) ?? 0)
-      await file.datasync()
+      // With `no` nothing is told to be synced before somebody asks for a sync.
+      if (options.appendfsync !== 'no') {
+        await writeAgain(file, loaded.synced, loaded.sizes.get(last.name) ?? 0)
+        await file.datasync()
+      }
       return new AppendOnlyFile(options, lock, loaded, file)
     } catch (error) {
       await lock.release()
@@ -271,6 +275,7 @@ export class AppendOnlyFile implements EffectSink {
       this.#enqueue({ kind: 'sync' })
       while (this.#draining !== undefined) await this.#draining
       if (this.failure !== undefined) throw this.failure
+      await this.#attest().catch(() => {})
     } finally {
       this.#syncTimer?.cancel()
       await this.#syncing
@@ -374,6 +379,7 @@ export class AppendOnlyFile implements EffectSink {
     if (this.#policy === 'always') await this.#file.datasync()
     this.#overhang = false
     this.#length += record.length
+    this.#attested = this.#syncedLength
     this.#durable = job.end
     if (this.#policy === 'always') {
       this.#syncedLength = this.#length
@@ -395,7 +401,10 @@ export class AppendOnlyFile implements EffectSink {
   async #syncFile(): Promise<void> {
     await this.#syncing
     await this.#cutBack()
-    if (this.#doubtful) await this.#writeAgain()
+    await writeAgain(this.#file, this.#syncedLength, this.#unproven)
+    if (this.#doubtful) {
+      await writeRecordsAgain(this.#file, this.#place, Math.max(this.#syncedLength, this.#unproven), this.#length)
+    }
     try {
       await this.#file.datasync()
     } catch (error) {
@@ -403,29 +412,22 @@ export class AppendOnlyFile implements EffectSink {
       throw error
     }
     this.#doubtful = false
+    this.#unproven = 0
     this.#syncedLength = this.#length
     this.#synced = this.#durable
     this.#announce()
   }
 
-  /**
-   * After a failed sync the system may call pages clean that never reached the medium. It still has them in memory, as
-   * a rule: they are read, checked and written again, which makes them dirty again.
-   */
-  async #writeAgain(): Promise<void> {
-    for (let at = this.#syncedLength; at < this.#length; ) {
-      const head = Buffer.alloc(HEADER_LENGTH)
-      await this.#file.read(at, head)
-      const header = parseHeader(head, 0)
-      const total = HEADER_LENGTH + (header?.length ?? 0)
-      const record = Buffer.allocUnsafeSlow(Math.min(total, this.#length - at))
-      await this.#file.read(at, record)
-      if (header === undefined || record.length < total || !verifyRecord(record, 0, header, this.#place, at)) {
-        throw Object.assign(new Error(`what was written at ${at} is gone after a failed sync`), { code: 'EIO' })
-      }
-      await this.#file.write(at, record)
-      at += total
-    }
+  /** An empty record whose header says what is synced spares the next one to open the log writing it all again. */
+  async #attest(): Promise<void> {
+    if (this.#length - this.#attested < FLUSH_AT) return
+    const record = Buffer.alloc(HEADER_LENGTH)
+    sealRecord(record, HEADER_LENGTH, this.#place, this.#length, this.#syncedLength)
+    this.#overhang = true
+    await this.#file.write(this.#length, record)
+    await this.#file.datasync()
+    this.#overhang = false
+    this.#length += HEADER_LENGTH
   }
 
   #armSync(): void {
@@ -479,7 +481,7 @@ export class AppendOnlyFile implements EffectSink {
     this.#earlier += this.#length
     this.#place = job.place
     this.#file = job.file
-    this.#length = this.#syncedLength = 0
+    this.#length = this.#syncedLength = this.#attested = 0
     await this.#syncing
     await before.close().catch(() => {})
     job.settle(listed ? undefined : new RewriteAbandoned('the log is being closed'))
@@ -586,17 +588,6 @@ interface SwitchJob {
 }
 
 type Job = RecordJob | SwitchJob | { kind: 'sync' }
-
-/** Writes bytes in [from, to) over themselves. */
-async function writeAgain(file: StorageFile, from: number, to: number): Promise<void> {
-  const piece = Buffer.allocUnsafeSlow(Math.min(Math.max(to - from, 0), FLUSH_AT))
-  for (let at = from; at < to; ) {
-    const count = await file.read(at, piece.subarray(0, Math.min(piece.length, to - at)))
-    if (count === 0) throw Object.assign(new Error(`the file ends at ${at} instead of ${to}`), { code: 'EIO' })
-    await file.write(at, piece.subarray(0, count))
-    at += count
-  }
-}
 
 /** Behind everything listed or lying about, so that no name is used twice. */
 function nextSequence(names: string[], kind: 'base' | 'incr', listed: number): number {

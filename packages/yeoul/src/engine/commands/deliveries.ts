@@ -219,7 +219,8 @@ export class Redeliveries {
 
   /** `time` is that of the delivery, ms since the epoch. */
   log(time = this.reading.now): void {
-    for (const [count, ids] of this.#byCount) logClaim(this.reading, ids, time, count)
+    // An entry that was claimed twice stands under both counts; the higher one, its last, has to be replayed last.
+    for (const [count, ids] of [...this.#byCount].sort(([a], [b]) => a - b)) logClaim(this.reading, ids, time, count)
     if (this.#byCount.size > 0) this.reading.database.changes++
   }
 }

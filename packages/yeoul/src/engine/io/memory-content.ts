@@ -58,6 +58,11 @@ export class MemoryContent {
 
   write(position: number, bytes: Buffer): void {
     const end = position + bytes.length
+    // What is written over itself is on the medium still.
+    let same = 0
+    const known = Math.min(bytes.length, this.#synced - position)
+    while (same < known && bytes[same] === this.#memory[position + same]) same++
+    this.#synced = Math.min(this.#synced, position + same)
     if (end > this.#memory.length) {
       const larger = Buffer.alloc(Math.max(end, this.#memory.length * 2))
       this.bytes.copy(larger)
@@ -66,7 +71,6 @@ export class MemoryContent {
     if (position > this.#length) this.#memory.fill(0, this.#length, position)
     bytes.copy(this.#memory, position)
     this.#length = Math.max(this.#length, end)
-    this.#synced = Math.min(this.#synced, position)
     const forgotten = this.#forgotten
     if (forgotten !== undefined && position <= forgotten.from && end > forgotten.from) {
       this.#forgotten = end < forgotten.to ? { from: end, to: forgotten.to } : undefined
