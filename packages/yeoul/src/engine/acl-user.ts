@@ -21,10 +21,15 @@ const CHANNELS: Record<string, { first: number; all: boolean; patterns: boolean 
   psubscribe: { first: 1, all: true, patterns: true },
 }
 
+const AFTER_ALL_KEYS =
+  "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns"
+
 /** What of a request is not allowed. */
 export interface Denied {
   reason: 'command' | 'key' | 'channel'
   object: string
+  /** Which argument. */
+  at: number
 }
 
 export interface KeyPattern {
@@ -41,12 +46,10 @@ export interface KeyPattern {
 export class Selector {
   rules: string[] = ['-@all']
   keys: KeyPattern[] = []
+  /** `~*` was given: no other pattern makes sense beside it. */
+  allKeys = false
   channels: string[] = []
   #allowed = new WeakMap<GuardedCommand, boolean>()
-
-  get allKeys(): boolean {
-    return this.keys.some((key) => key.pattern === '*' && key.read && key.write)
-  }
 
   get allChannels(): boolean {
     return this.channels.includes('*')
@@ -61,9 +64,13 @@ export class Selector {
     const word = rule.toLowerCase()
     switch (word) {
       case 'allkeys':
-        return this.apply('~*')
+      case '~*':
+        this.keys = [{ pattern: '*', read: true, write: true }]
+        this.allKeys = true
+        return
       case 'resetkeys':
         this.keys = []
+        this.allKeys = false
         return
       case 'allchannels':
         return this.apply('&*')
@@ -81,7 +88,7 @@ export class Selector {
         return this.#addKey({ pattern: rest, read: true, write: true })
       case '%': {
         const match = /^([RW]{1,2})~(.*)$/is.exec(rest)
-        if (match === null) return 'Syntax error'
+        if (match === null) return this.allKeys ? AFTER_ALL_KEYS : 'Syntax error'
         const access = match[1].toUpperCase()
         return this.#addKey({ pattern: match[2], read: access.includes('R'), write: access.includes('W') })
       }
@@ -111,17 +118,12 @@ export class Selector {
   }
 
   #addKey(key: KeyPattern): string | undefined {
-    if (this.allKeys && key.pattern !== '*') {
-      return "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns"
-    }
-    if (key.pattern === '*' && key.read && key.write) this.keys = [key]
+    if (this.allKeys) return AFTER_ALL_KEYS
+    const same = this.keys.find((other) => other.pattern === key.pattern)
+    if (same === undefined) this.keys.push(key)
     else {
-      const same = this.keys.find((other) => other.pattern === key.pattern)
-      if (same === undefined) this.keys.push(key)
-      else {
-        same.read ||= key.read
-        same.write ||= key.write
-      }
+      same.read ||= key.read
+      same.write ||= key.write
     }
     return undefined
   }
@@ -180,25 +182,22 @@ export class Selector {
   copyTo(copy: this): this {
     copy.rules = [...this.rules]
     copy.keys = this.keys.map((key) => ({ ...key }))
+    copy.allKeys = this.allKeys
     copy.channels = [...this.channels]
     return copy
   }
 
   /** What of a request this does not allow. */
-  denied(
-    command: GuardedCommand,
-    parent: GuardedCommand | undefined,
-    request: Request,
-  ): Denied | undefined {
+  denied(command: GuardedCommand, parent: GuardedCommand | undefined, request: Request): Denied | undefined {
     if (this.unrestricted) return undefined
     const fullName = parent === undefined ? command.name : `${parent.name}|${command.name}`
-    if (!this.allows(command, parent)) return { reason: 'command', object: fullName }
+    if (!this.allows(command, parent)) return { reason: 'command', object: fullName, at: 0 }
     if (!this.allKeys) {
       const positions = keyPositions(command.keys, request)
       for (let i = 0; i < positions.length; i++) {
         const key = request.string(positions[i])
         const { read, write } = keyAccess(fullName, command.flags.includes('write'), i, request)
-        if (!this.allowsKey(key, read, write)) return { reason: 'key', object: key }
+        if (!this.allowsKey(key, read, write)) return { reason: 'key', object: key, at: positions[i] }
       }
     }
     if (!this.allChannels) {
@@ -206,7 +205,7 @@ export class Selector {
       const end = channels === undefined ? 0 : channels.all ? request.count : channels.first + 1
       for (let i = channels?.first ?? 0; i < end; i++) {
         const channel = request.string(i)
-        if (!this.allowsChannel(channel, channels!.patterns)) return { reason: 'channel', object: channel }
+        if (!this.allowsChannel(channel, channels!.patterns)) return { reason: 'channel', object: channel, at: i }
       }
     }
     return undefined
@@ -252,7 +251,8 @@ export class User extends Selector {
       case 'skip-sanitize-payload':
         return
       case 'reset':
-        for (const each of ['resetpass', 'resetkeys', 'resetchannels', 'off', 'clearselectors', '-@all']) this.apply(each)
+        for (const each of ['resetpass', 'resetkeys', 'resetchannels', 'off', 'clearselectors', '-@all'])
+          this.apply(each)
         return
     }
     const rest = rule.slice(1)
@@ -331,7 +331,7 @@ export class User extends Selector {
     for (const selector of this.selectors) {
       if (nearest === undefined) break
       const denied = selector.denied(command, parent, request)
-      if (denied === undefined || MISS[denied.reason] >= MISS[nearest.reason]) nearest = denied
+      if (denied === undefined || nearer(denied, nearest)) nearest = denied
     }
     return nearest
   }
@@ -339,6 +339,10 @@ export class User extends Selector {
 
 /** How near a refusal came to being none. */
 const MISS = { command: 1, key: 2, channel: 3 } as const
+
+function nearer(one: Denied, other: Denied): boolean {
+  return one.reason === other.reason ? one.at > other.at : MISS[one.reason] > MISS[other.reason]
+}
 
 /** The rules inside `(…)`. */
 export function selectorRules(rule: string): string[] {

@@ -94,14 +94,13 @@ function unknownTarget(call: Call, rule: string): string | undefined {
     const known = target === '@all' || categories(call).includes(target.slice(1))
     return known ? undefined : 'Unknown command or category name in ACL'
   }
-  const [name, sub, more] = target.split('|')
+  const [name, sub, argument] = target.split('|')
   const command = call.engine.table.get(name)
-  if (command === undefined || more !== undefined) return 'Unknown command or category name in ACL'
-  if (sub !== undefined && !command.subcommands?.some((each) => each.name === sub)) {
-    return command.subcommands === undefined
-      ? 'Allowing first-arg of a subcommand is not supported'
-      : 'Unknown command or category name in ACL'
-  }
+  if (command === undefined) return 'Unknown command or category name in ACL'
+  if (sub === undefined) return undefined
+  if (command.subcommands === undefined) return 'Allowing first-arg of a command is not supported'
+  if (!command.subcommands.some((each) => each.name === sub)) return 'Unknown command or category name in ACL'
+  if (argument !== undefined) return 'Allowing first-arg of a subcommand is not supported'
   return undefined
 }
 
