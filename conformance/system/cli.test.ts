@@ -106,6 +106,31 @@ describe('the yeoul command', () => {
     await worker.stop()
   })
 
+  it('R5 dead-letters discard asks, takes away, and restore brings back', { timeout: 60_000 }, async () => {
+    const parcels = yeoul.topic('parcels')
+    const worker = parcels.worker('post', () => {
+      throw new Unrecoverable('no address')
+    })
+    let dead = 0
+    const died = new Promise<void>((resolve) => {
+      worker.on('dead-letter', () => {
+        if (++dead === 3) resolve()
+      })
+    })
+    await worker.start()
+    await parcels.publishMany([1, 2, 3])
+    await died
+    await worker.stop()
+    expect(await json('dead-letters', 'discard', 'parcels', 'post', '--all', '--dry-run')).toMatchObject({
+      selected: 3,
+    })
+    expect((await cli('dead-letters', 'discard', 'parcels', 'post', '--all')).code).toBe(2)
+    expect(await json('dead-letters', 'discard', 'parcels', 'post', '--all', '--yes')).toMatchObject({ discarded: 3 })
+    expect(await json('dead-letters', 'list', 'parcels', 'post')).toEqual([])
+    expect(await json('dead-letters', 'restore', 'parcels', 'post', '--all')).toEqual({ restored: 3, missing: 0 })
+    expect(await json('dead-letters', 'list', 'parcels', 'post')).toHaveLength(3)
+  })
+
   it('says in one sentence what is wrong: exit 2 for the call, 1 for the rest', { timeout: 60_000 }, async () => {
     const words = await cli('publish', 'orders', '{bad')
     expect(words.code).toBe(2)

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import type { DeadLetter } from '../runtime/dead-letters.js'
+import type { DeadLetter, DeadLetters } from '../runtime/dead-letters.js'
 import type { Yeoul } from '../runtime/yeoul.js'
 import { count, ProgressLine, print, printable, printJson, table, valueText } from './output.js'
 import { whole } from './overview.js'
@@ -70,43 +70,115 @@ export async function redriveDeadLetters(
   ids: string[],
   flags: RedriveFlags,
 ): Promise<void> {
-  if (flags.all === ids.length > 0) {
-    throw new CliError('Name the letters to redrive by id, or all of them with --all.', 2)
-  }
   const letters = lettersOf(yeoul, topic, group)
-  const found: string[] = []
-  if (flags.all) for await (const letter of letters.list({})) found.push(letter.id)
-  else for (const id of ids) if ((await letters.show(id)) !== null) found.push(id)
-  const missing = flags.all ? 0 : ids.length - found.length
+  const { selected, missing, found } = await select(letters, ids, flags)
   if (flags.dryRun) {
-    if (flags.json) return printJson({ selected: found.length, redriven: 0, missing, dryRun: true })
-    return print(`${count(found.length)} letters would go back to '${topic}', ${count(missing)} are not there.`)
+    if (flags.json) return printJson({ selected, redriven: 0, missing, dryRun: true })
+    return print(`${count(selected)} letters would go back to '${topic}', ${count(missing)} are not there.`)
   }
-  if (
-    found.length > 0 &&
-    !flags.yes &&
-    !(await confirmed(`Put ${count(found.length)} letters back into '${topic}'?`))
-  ) {
-    throw new CliError('Nothing was moved.')
-  }
+  if (selected > 0) await confirm(`Put ${count(selected)} letters back into '${topic}'?`, flags)
   const abort = new AbortController()
   process.once('SIGINT', () => abort.abort())
   const progress = new ProgressLine()
   const done =
-    found.length === 0
+    selected === 0
       ? { redriven: 0, missing: 0 }
       : await letters.redrive({
-          ids: found,
+          ...(found === undefined ? { all: true } : { ids: found }),
           rate: flags.rate === undefined ? undefined : whole(flags.rate, '--rate'),
           signal: abort.signal,
-          onProgress: ({ redriven }) => progress.show(redriven, found.length, 'redriven'),
+          onProgress: ({ redriven }) => progress.show(redriven, selected, 'redriven'),
         })
   progress.end()
-  const answer = { selected: found.length, redriven: done.redriven, missing: missing + done.missing, dryRun: false }
+  const answer = { selected, redriven: done.redriven, missing: missing + done.missing, dryRun: false }
   if (flags.json) return printJson(answer)
   print(
     `${count(answer.redriven)} of ${count(answer.selected)} letters went back to '${topic}'${answer.missing > 0 ? `, ${count(answer.missing)} were not there` : ''}.`,
   )
+}
+
+/** Takes letters away, after a preview; for seven days `restore` brings them back. */
+export async function discardDeadLetters(
+  yeoul: Yeoul,
+  topic: string,
+  group: string,
+  ids: string[],
+  flags: RedriveFlags,
+): Promise<void> {
+  const letters = lettersOf(yeoul, topic, group)
+  const { selected, missing, found } = await select(letters, ids, flags)
+  if (flags.dryRun) {
+    if (flags.json) return printJson({ selected, discarded: 0, missing, dryRun: true })
+    return print(`${count(selected)} letters would be discarded, ${count(missing)} are not there.`)
+  }
+  if (selected > 0) await confirm(`Discard ${count(selected)} letters of group '${group}'?`, flags)
+  let discarded = 0
+  const progress = new ProgressLine()
+  for await (const some of pages(letters, found)) {
+    discarded += await letters.discard(some)
+    progress.show(discarded, selected, 'discarded')
+  }
+  progress.end()
+  if (flags.json) return printJson({ selected, discarded, missing: missing + selected - discarded, dryRun: false })
+  print(
+    `${count(discarded)} letters discarded; \`yeoul dead-letters restore ${topic} ${group} --all\` brings them back for seven days.`,
+  )
+}
+
+export async function restoreDeadLetters(
+  yeoul: Yeoul,
+  topic: string,
+  group: string,
+  ids: string[],
+  flags: RedriveFlags,
+): Promise<void> {
+  if ((flags.all === true) === ids.length > 0)
+    throw new CliError('Name the letters to restore by id, or all of them with --all.', 2)
+  const letters = lettersOf(yeoul, topic, group)
+  const selected: string[] = [...ids]
+  if (flags.all) for await (const letter of letters.discarded({})) selected.push(letter.id)
+  let restored = 0
+  for (let at = 0; at < selected.length; at += PAGE) restored += await letters.restore(selected.slice(at, at + PAGE))
+  if (flags.json) return printJson({ restored, missing: selected.length - restored })
+  print(`${count(restored)} letters are among the dead letters of '${group}' again.`)
+}
+
+/** Letters that one call of the store moves. */
+const PAGE = 500
+
+/** What was named and is there; `found` is undefined for all, which are not held in memory. */
+async function select(
+  letters: DeadLetters<Buffer, Buffer>,
+  ids: string[],
+  flags: RedriveFlags,
+): Promise<{ selected: number; missing: number; found: string[] | undefined }> {
+  if ((flags.all === true) === ids.length > 0)
+    throw new CliError('Name the letters by id, or all of them with --all.', 2)
+  if (flags.all) return { selected: await letters.count(), missing: 0, found: undefined }
+  const found: string[] = []
+  for (const id of ids) if ((await letters.show(id)) !== null) found.push(id)
+  return { selected: found.length, missing: ids.length - found.length, found }
+}
+
+/** The letters there are now, in pages: what comes after the last one of today stays. */
+async function* pages(letters: DeadLetters<Buffer, Buffer>, found: string[] | undefined): AsyncGenerator<string[]> {
+  if (found !== undefined) {
+    for (let at = 0; at < found.length; at += PAGE) yield found.slice(at, at + PAGE)
+    return
+  }
+  let left = await letters.count()
+  while (left > 0) {
+    const page: string[] = []
+    for await (const letter of letters.list({ count: Math.min(PAGE, left) })) page.push(letter.id)
+    if (page.length === 0) return
+    left -= page.length
+    yield page
+  }
+}
+
+async function confirm(question: string, flags: RedriveFlags): Promise<void> {
+  if (flags.yes || (await confirmed(question))) return
+  throw new CliError('Nothing was changed.')
 }
 
 async function confirmed(question: string): Promise<boolean> {

@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { backupCommand } from './backup.js'
 import { checkAofCommand } from './check-aof.js'
-import { listDeadLetters, redriveDeadLetters, showDeadLetter } from './dead-letters.js'
+import {
+  discardDeadLetters,
+  listDeadLetters,
+  redriveDeadLetters,
+  restoreDeadLetters,
+  showDeadLetter,
+} from './dead-letters.js'
 import { groupsCommand, pendingCommand, topicsCommand } from './overview.js'
 import { publishCommand } from './publish.js'
 import { serveCommand } from './serve.js'
@@ -119,6 +125,32 @@ deadLetters
   .option('--json', 'as JSON')
   .action((topic, group, ids, flags) =>
     withYeoul(url(), (yeoul) => redriveDeadLetters(yeoul, topic, group, ids, flags)),
+  )
+
+deadLetters
+  .command('discard')
+  .description('take letters away; for seven days `restore` brings them back')
+  .argument('<topic>')
+  .argument('<group>')
+  .argument('[ids...]')
+  .option('--all', 'all letters of the group')
+  .option('--dry-run', 'say what would go, take nothing away')
+  .option('-y, --yes', 'do not ask')
+  .option('--json', 'as JSON')
+  .action((topic, group, ids, flags) =>
+    withYeoul(url(), (yeoul) => discardDeadLetters(yeoul, topic, group, ids, flags)),
+  )
+
+deadLetters
+  .command('restore')
+  .description('bring back what was discarded within seven days')
+  .argument('<topic>')
+  .argument('<group>')
+  .argument('[ids...]')
+  .option('--all', 'everything that can be brought back')
+  .option('--json', 'as JSON')
+  .action((topic, group, ids, flags) =>
+    withYeoul(url(), (yeoul) => restoreDeadLetters(yeoul, topic, group, ids, flags)),
   )
 
 program
