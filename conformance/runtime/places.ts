@@ -3,12 +3,25 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { ConnectTarget } from '../../packages/yeoul/src/index.js'
+import { peers } from '../resp/peers.js'
 import { hasRedis, hasYeoul, installed, startCluster, startRedis, startYeoul } from '../servers.js'
 
 export interface Place {
   target: ConnectTarget
   end(): Promise<void>
 }
+
+/** A Redis and a Valkey newer than the system's, where they can be had. */
+const newer = peers()
+  .filter(({ name }) => name !== 'redis 7.0')
+  .map(({ name, program }) => ({
+    name,
+    available: program !== undefined,
+    async start() {
+      const server = await startRedis([], { program })
+      return { target: server.url, end: () => server.stop() }
+    },
+  }))
 
 export const places: { name: string; available: boolean; start(): Promise<Place> }[] = [
   {
@@ -19,6 +32,7 @@ export const places: { name: string; available: boolean; start(): Promise<Place>
       return { target: server.url, end: () => server.stop() }
     },
   },
+  ...newer,
   {
     name: 'redis cluster of six',
     available: hasRedis() && installed('redis-cli'),
