@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Engine } from '../../packages/yeoul/src/engine/engine.js'
 import { Request } from '../../packages/yeoul/src/engine/resp/request.js'
+import { listen } from '../../packages/yeoul/src/server/server.js'
 import { decode, RawClient, show, type Value } from '../resp/resp.js'
 import { hasRedis, type RunningServer, startRedis } from '../servers.js'
 
@@ -141,5 +142,40 @@ describe.skipIf(!hasRedis())('E9 rights beside redis-server 7.0', () => {
       }),
       { numRuns: Number(process.env.RIGHTS_RUNS ?? 300), seed },
     )
+  })
+
+  test('rights taken away between MULTI and EXEC hold, and are on record', async () => {
+    const engine = await Engine.open()
+    const server = await listen(engine, { port: 0 })
+    try {
+      const told: string[][] = []
+      for (const port of [redis.port, server.port]) {
+        const [admin, kim] = await Promise.all([RawClient.open(port), RawClient.open(port)])
+        await admin.pipeline([
+          ['ACL', 'LOG', 'RESET'],
+          ['ACL', 'SETUSER', 'kim', 'reset', 'on', '>pw', '~s*', '&c', '+@all'],
+        ])
+        await kim.pipeline([
+          ['AUTH', 'kim', 'pw'],
+          ['MULTI'],
+          ['XADD', 's1', '1-1', 'f', 'v'],
+          ['SET', 's2', 'v'],
+          ['PUBLISH', 'c', 'm'],
+        ])
+        await admin.pipeline([['ACL', 'SETUSER', 'kim', '-set', 'resetkeys', '~t*', 'resetchannels']])
+        const [outcome] = await kim.pipeline([['EXEC']])
+        const [log] = await admin.pipeline([['ACL', 'LOG']])
+        const entries = 'items' in log ? log.items : []
+        const shown = entries.map((entry) => ('items' in entry ? entry.items.slice(1, 10).map(show).join(' ') : ''))
+        told.push([show(outcome), ...shown])
+        admin.close()
+        kim.close()
+      }
+      expect(told[1]).toEqual(told[0])
+      expect(told[0]).toHaveLength(4)
+    } finally {
+      await server.close()
+      await engine.close()
+    }
   })
 })

@@ -15,6 +15,15 @@ export interface Denial {
   readonly client: string
 }
 
+const REASONS = {
+  command: 'no permission to execute the command or subcommand',
+  key: 'no permission to touch the specified keys',
+  channel: 'no permission to access one of the channels used as arguments',
+} as const
+
+/** Of a refused key's name the log keeps so much: the name itself may be half a gigabyte. */
+const NAMED_LENGTH = 1024
+
 /** Users and their rights; every command of every session passes `refuse`. */
 export class AccessControl {
   readonly users = new Map<string, User>()
@@ -90,6 +99,24 @@ export class AccessControl {
     }
   }
 
+  /** As `refuse`, of a command that EXEC is about to run: rights may have changed since it was queued. */
+  refuseQueued(
+    session: Session,
+    command: GuardedCommand,
+    parent: GuardedCommand | undefined,
+    request: Request,
+  ): string | undefined {
+    if (this.#open && session.user === 'default') return undefined
+    const user = this.users.get(session.user)
+    const denied = user === undefined ? undefined : this.denied(user, command, parent, request)
+    if (denied === undefined) return undefined
+    this.deny(session, denied.reason, denied.object, session.user, 'multi')
+    return (
+      'NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is ' +
+      `no longer allowed for the following reason: ${REASONS[denied.reason]}`
+    )
+  }
+
   /** What of a request a user may not do. */
   denied(
     user: User,
@@ -101,9 +128,15 @@ export class AccessControl {
   }
 
   /** Notes a refusal for ACL LOG; the same one within a minute is counted, not repeated. */
-  deny(session: Session, reason: Denial['reason'], object: string, user = session.user): void {
+  deny(
+    session: Session,
+    reason: Denial['reason'],
+    named: string,
+    user = session.user,
+    context: Denial['context'] = session.transaction === undefined ? 'toplevel' : 'multi',
+  ): void {
     const now = Date.now()
-    const context = session.transaction === undefined ? 'toplevel' : 'multi'
+    const object = named.slice(0, NAMED_LENGTH)
     const same = this.#denials.find(
       (each) =>
         each.reason === reason &&

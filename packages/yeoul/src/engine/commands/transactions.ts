@@ -1,5 +1,6 @@
+import type { Request } from '../resp/request.js'
 import type { Session } from '../session.js'
-import { type Call, type Command, CommandError } from './command.js'
+import { type Call, type Command, CommandError, type EngineState } from './command.js'
 
 /** MULTI */
 function multi({ session, reply }: Call): void {
@@ -21,8 +22,23 @@ function exec({ engine, session, reply, now }: Call): void {
   }
   reply.array(transaction.queued.length)
   engine.transaction(() => {
-    for (const request of transaction.queued) engine.perform(session, request, now)
+    for (const request of transaction.queued) {
+      const refusal = noLongerAllowed(engine, session, request)
+      if (refusal === undefined) engine.perform(session, request, now)
+      else {
+        reply.error(refusal)
+        engine.stats.error(refusal)
+      }
+    }
   })
+}
+
+function noLongerAllowed(engine: EngineState, session: Session, request: Request): string | undefined {
+  const row = engine.table.get(request.string(0).toLowerCase())
+  if (row === undefined) return undefined
+  const word = row.subcommands === undefined || request.count < 2 ? '' : request.string(1).toLowerCase()
+  const sub = row.subcommands?.find((each) => each.name === word)
+  return engine.acl.refuseQueued(session, sub ?? row, sub && row, request)
 }
 
 /** DISCARD */
