@@ -12,12 +12,14 @@ import { discard } from './commands/transactions.js'
 import { memoryOf } from './commands/values.js'
 import { Config } from './config.js'
 import type { Host } from './host.js'
+import { IdempotencyExpiry } from './idempotency-expiry.js'
 import { type Clock, systemClock, type Timer } from './io/clock.js'
 import { FileStorage } from './io/file-storage.js'
 import type { Storage } from './io/storage.js'
 import { Database } from './keyspace/database.js'
 import { Latency } from './latency.js'
 import { Monitors } from './monitor.js'
+import { newerEffect } from './newer-effects.js'
 import { PubSub } from './pubsub.js'
 import type { Reply } from './resp/reply.js'
 import type { Request } from './resp/request.js'
@@ -61,6 +63,7 @@ export class Engine implements EngineState {
   readonly latency = new Latency()
   readonly monitors = new Monitors()
   readonly blocked: BlockedReaders
+  readonly idempotency: IdempotencyExpiry
   readonly sessions = new Map<number, Session>()
   host: Host | undefined
   readonly directory: string | undefined
@@ -116,6 +119,7 @@ export class Engine implements EngineState {
       { length: this.config.databases },
       (_, index) => new Database(index, (database, key) => this.#expired(database, key)),
     )
+    this.idempotency = new IdempotencyExpiry(this.clock)
     this.blocked = new BlockedReaders(this.clock, (serve) => this.#around(serve))
     this.#call = new RunningCall(this)
     this.streams = new Streams(this)
@@ -142,6 +146,7 @@ export class Engine implements EngineState {
       log.onDurable(() => engine.#considerRewrite(log))
     }
     engine.#armExpiry()
+    engine.idempotency.start()
     return engine
   }
 
@@ -150,6 +155,7 @@ export class Engine implements EngineState {
     if (this.#closed) return
     this.#closed = true
     this.#expiryTimer?.cancel()
+    this.idempotency.close()
     this.blocked.close('ERR the server is shutting down')
     await this.log?.close()
   }
@@ -328,7 +334,12 @@ export class Engine implements EngineState {
       refuseSubscriber(session, found.command)
     if (refusal !== undefined) {
       this.stats.of(found.fullName).rejected++
-      this.#refuse(session, refusal)
+      if (found.command.name !== 'exec') this.#refuse(session, refusal)
+      else {
+        // What cannot run now is not kept for later: its effects would be a surprise.
+        discard(session)
+        this.#refuse(session, `EXECABORT Transaction discarded because of: ${refusal}`)
+      }
       return
     }
     if (transaction !== undefined && !IMMEDIATE.has(found.command.name)) {
@@ -424,7 +435,8 @@ export class Engine implements EngineState {
     if (database.nextExpiry < this.#expiryAt) this.#armExpiry()
   }
 
-  #replay(session: Session, request: Request, database: number): void {
+  #replay(session: Session, logged: Request, database: number): void {
+    const request = newerEffect(logged) ?? logged
     const found = this.#commands.find(request)
     session.database = database
     const mark = session.output.length

@@ -6,9 +6,11 @@ import { scoreText } from './commands/sorted-sets.js'
 import type { Database } from './keyspace/database.js'
 import { Hash } from './keyspace/hash.js'
 import { SortedSet } from './keyspace/sorted-set.js'
+import { logNewer } from './newer-effects.js'
 import type { Cursor } from './stream/cursor.js'
 import { EntryId } from './stream/entry-id.js'
 import type { Group } from './stream/group.js'
+import type { IdempotencyRecords } from './stream/idempotency.js'
 import { PendingEntry } from './stream/pending.js'
 import { Stream } from './stream/stream.js'
 
@@ -221,6 +223,7 @@ class ElementWriter implements Writer {
  *     XSETID key last ENTRIESADDED n MAXDELETEDID id
  *     XGROUP CREATE key group id ENTRIESREAD n     then its consumers, then XCLAIM for runs of equal deliveries
  *     XTRIM, XDEL                                  the stand-ins go
+ *     ECHO: XCFGSET, XIDMPRECORD                   what idempotent producers added up to T
  *     PEXPIREAT
  */
 class StreamWriter implements Writer {
@@ -240,6 +243,10 @@ class StreamWriter implements Writer {
   #groupStarted = false
   readonly #next = EntryId.zero()
   readonly #ids = new IdText()
+  readonly #added: number
+  readonly #duplicates: number
+  #records: Iterator<{ producer: string; idempotent: string; id: EntryId }> | undefined
+  #standInsGone = false
 
   constructor(
     readonly sink: EffectSink,
@@ -252,6 +259,8 @@ class StreamWriter implements Writer {
     this.#maxDeletedId = value.maxDeletedId.clone()
     this.#entriesAdded = value.entriesAdded
     this.#groups = value.sortedGroups()
+    this.#added = value.idempotency.added
+    this.#duplicates = value.idempotency.duplicates
     this.#cursor = value.cursor()
     this.#cursor.seek(EntryId.zero())
   }
@@ -269,9 +278,36 @@ class StreamWriter implements Writer {
       this.#groupPiece(this.#groups[this.#group])
       return false
     }
-    this.#removeStandIns()
+    if (!this.#standInsGone) {
+      this.#standInsGone = true
+      this.#removeStandIns()
+    }
+    if (!this.#recordsPiece(this.value.idempotency)) return false
     writeExpiry(this.sink, this.database, this.key, this.expiry)
     return true
+  }
+
+  /** Writes some records; true when there are no more. Records of entries that came after T follow in the increment. */
+  #recordsPiece(idempotency: IdempotencyRecords): boolean {
+    const { sink, database, key } = this
+    if (this.#records === undefined) {
+      if (!idempotency.logged && idempotency.added === 0) return true
+      const settings = ['IDMP-DURATION', idempotency.duration, 'IDMP-MAXSIZE', idempotency.maxSize]
+      logNewer(sink, database, 'XCFGSET', key, ...settings)
+      this.#records = [...idempotency].values()
+    }
+    for (let i = 0; i < PIECE; i++) {
+      const { done, value } = this.#records.next()
+      if (done) {
+        // Counted last: bringing a record back counts it, too.
+        const counters = ['IIDS-ADDED', this.#added, 'IIDS-DUPLICATES', this.#duplicates]
+        logNewer(sink, database, 'XCFGSET', key, ...counters)
+        return true
+      }
+      if (value.id.compare(this.#lastId) > 0) continue
+      logNewer(sink, database, 'XIDMPRECORD', key, value.producer, value.idempotent, value.id.toString())
+    }
+    return false
   }
 
   /** Writes entries up to this ID, or the first so many, before they are gone. */

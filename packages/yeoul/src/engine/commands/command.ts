@@ -3,6 +3,7 @@ import type { AppendOnlyFile } from '../aof/log.js'
 import type { BlockedReaders } from '../blocked.js'
 import type { Config } from '../config.js'
 import type { Host } from '../host.js'
+import type { IdempotencyExpiry } from '../idempotency-expiry.js'
 import type { Clock } from '../io/clock.js'
 import type { Database } from '../keyspace/database.js'
 import type { Latency } from '../latency.js'
@@ -59,6 +60,7 @@ export interface EngineState {
   readonly latency: Latency
   readonly monitors: Monitors
   readonly blocked: BlockedReaders
+  readonly idempotency: IdempotencyExpiry
   readonly sessions: Map<number, Session>
   host: Host | undefined
   /** The data directory; undefined in memory. */

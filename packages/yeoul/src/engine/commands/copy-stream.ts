@@ -2,7 +2,7 @@ import { EntryId } from '../stream/entry-id.js'
 import { Group } from '../stream/group.js'
 import { type NodeLimits, Stream } from '../stream/stream.js'
 
-/** The same entries, counters, groups, consumers and pending entries in a stream of its own. */
+/** The same entries, counters, idempotency records, groups, consumers and pending entries in a stream of its own. */
 export function copyStream(source: Stream, limits: NodeLimits): Stream {
   const copy = new Stream(limits)
   const cursor = source.cursor()
@@ -10,6 +10,7 @@ export function copyStream(source: Stream, limits: NodeLimits): Stream {
   copy.lastId.set(source.lastId)
   copy.maxDeletedId.set(source.maxDeletedId)
   copy.entriesAdded = source.entriesAdded
+  source.idempotency.copyTo(copy.idempotency)
   for (const group of source.groups.values()) {
     const target = new Group(group.name, group.lastId, group.entriesRead)
     for (const { name, seenTime, activeTime } of group.consumers.values()) {

@@ -12,10 +12,12 @@ import { xack } from './xack.js'
 import { xackdel } from './xackdel.js'
 import { xadd } from './xadd.js'
 import { xautoclaim } from './xautoclaim.js'
+import { xcfgset } from './xcfgset.js'
 import { xclaim } from './xclaim.js'
 import { xdel } from './xdel.js'
 import { xdelex } from './xdelex.js'
 import { xgroup } from './xgroup.js'
+import { xidmprecord } from './xidmprecord.js'
 import { xinfo } from './xinfo.js'
 import { xlen } from './xlen.js'
 import { xnack } from './xnack.js'
@@ -46,6 +48,8 @@ export const commands: readonly Command[] = [
   xautoclaim,
   xinfo,
   xsetid,
+  xcfgset,
+  xidmprecord,
   ...keyCommands,
   ...stringCommands,
   ...hashCommands,

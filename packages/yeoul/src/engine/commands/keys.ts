@@ -131,7 +131,9 @@ function copy({ engine, database, request, reply, now }: Call): void {
 function copyOf(engine: EngineState, value: NonNullable<unknown>): NonNullable<unknown> {
   if (value instanceof Hash || value instanceof SortedSet) return value.copy()
   if (typeof value === 'string') return value
-  return copyStream(value as Parameters<typeof copyStream>[0], engine.nodeLimits)
+  const copy = copyStream(value as Parameters<typeof copyStream>[0], engine.nodeLimits)
+  engine.idempotency.watch(copy.idempotency)
+  return copy
 }
 
 /** MOVE key db */

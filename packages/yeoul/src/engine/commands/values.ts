@@ -27,6 +27,8 @@ export function streamOrNew(engine: EngineState, database: Database, key: string
   const stream = streamAt(database, key, now)
   if (stream !== undefined) return stream
   const created = new Stream(engine.nodeLimits)
+  created.idempotency.duration = engine.config.streamIdmpDuration
+  created.idempotency.maxSize = engine.config.streamIdmpMaxsize
   database.set(key, created)
   return created
 }

@@ -6,6 +6,7 @@ import { invalidId } from './arguments.js'
 import { type Call, type Command, CommandError, type EngineState } from './command.js'
 import { writeId } from './entries.js'
 import { IdText } from './id-text.js'
+import { type Idempotence, idempotenceOption, idempotentIdOf, onlyWithGeneratedIds, remember } from './idempotence.js'
 import { applyTrim, logTrim, type Trim, TrimOptionsParser } from './trimming.js'
 import { streamAt, streamOrNew } from './values.js'
 
@@ -23,6 +24,7 @@ function handler({ engine, database, request, reply, now }: Call): void {
   let at = 2
   let create = true
   let options: TrimOptionsParser | undefined
+  let idempotence: Idempotence | undefined
   while (!isStar(request, at)) {
     if (request.is(at, 'NOMKSTREAM')) {
       create = false
@@ -30,8 +32,13 @@ function handler({ engine, database, request, reply, now }: Call): void {
     } else {
       options ??= new TrimOptionsParser(request)
       const next = options.option(at)
-      if (next < 0) break
-      at = next
+      if (next >= 0) at = next
+      else {
+        const option = idempotenceOption(request, at, idempotence)
+        if (option === undefined) break
+        idempotence = option
+        at += option.idempotent === undefined ? 2 : 3
+      }
     }
     if (at >= request.count) throw wrongArity()
   }
@@ -40,6 +47,8 @@ function handler({ engine, database, request, reply, now }: Call): void {
   const first = at + 1
   const fields = request.count - first
   if (fields < 2 || fields % 2 !== 0) throw wrongArity()
+  // The log of another server gives the ID that was generated.
+  if (idempotence !== undefined && kind !== 'auto' && !engine.loading) throw onlyWithGeneratedIds()
   if (kind === 'given' && id.isZero()) throw new CommandError('ERR The ID specified in XADD must be greater than 0-0')
 
   const key = request.name(1)
@@ -51,20 +60,40 @@ function handler({ engine, database, request, reply, now }: Call): void {
     }
     stream = streamOrNew(engine, database, key, now)
   }
-  resolveId(stream, kind, now)
-  applyAppend(
-    engine,
-    database,
-    key,
-    stream,
-    id,
-    request.bytes,
-    request.head(first),
-    request.end(request.count - 1) + 2,
-    fields / 2,
-    trim,
-  )
+  if (idempotence !== undefined) {
+    const target = stream
+    const { producer, idempotent = idempotentIdOf(request, first) } = idempotence
+    const known = target.idempotency.find(producer, idempotent)
+    if (known !== undefined) {
+      target.idempotency.duplicates++
+      writeId(reply, known)
+      return
+    }
+    resolveId(target, kind, now)
+    engine.transaction(() => {
+      append(engine, database, key, target, request, first, trim)
+      remember(engine, database, key, target, producer, idempotent, id)
+    })
+  } else {
+    resolveId(stream, kind, now)
+    append(engine, database, key, stream, request, first, trim)
+  }
   writeId(reply, id)
+}
+
+/** Appends the fields that begin at argument `first`, under `id`. */
+function append(
+  engine: EngineState,
+  database: Database,
+  key: string,
+  stream: Stream,
+  request: Request,
+  first: number,
+  trim: Trim | undefined,
+): void {
+  const { bytes, count } = request
+  const [start, end] = [request.head(first), request.end(count - 1) + 2]
+  applyAppend(engine, database, key, stream, id, bytes, start, end, (count - first) / 2, trim)
 }
 
 type IdKind = 'auto' | 'partial' | 'given'

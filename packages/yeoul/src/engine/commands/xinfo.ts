@@ -44,10 +44,23 @@ function writeHead(reply: Reply, stream: Stream): void {
   reply.integer(stream.entriesAdded)
   reply.bulk('recorded-first-entry-id')
   writeId(reply, stream.firstId)
+  const { idempotency } = stream
+  reply.bulk('idmp-duration')
+  reply.integer(idempotency.duration)
+  reply.bulk('idmp-maxsize')
+  reply.integer(idempotency.maxSize)
+  reply.bulk('pids-tracked')
+  reply.integer(idempotency.producers)
+  reply.bulk('iids-tracked')
+  reply.integer(idempotency.size)
+  reply.bulk('iids-added')
+  reply.integer(idempotency.added)
+  reply.bulk('iids-duplicates')
+  reply.integer(idempotency.duplicates)
 }
 
 function writeSummary(reply: Reply, stream: Stream): void {
-  reply.map(10)
+  reply.map(16)
   writeHead(reply, stream)
   reply.bulk('groups')
   reply.integer(stream.groups.size)
@@ -62,7 +75,7 @@ function writeSummary(reply: Reply, stream: Stream): void {
 }
 
 function writeFull(reply: Reply, stream: Stream, count: number): void {
-  reply.map(9)
+  reply.map(15)
   writeHead(reply, stream)
   reply.bulk('entries')
   writeRange(reply, stream, EntryId.zero(), EntryId.max(), count, false)

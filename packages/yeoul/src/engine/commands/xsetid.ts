@@ -37,8 +37,8 @@ function handler({ engine, database, request, reply, now }: Call): void {
   }
   stream.lastId.set(id)
   if (entriesAdded !== undefined) stream.entriesAdded = entriesAdded
-  // 0-0 says nothing: the highest deleted ID stays known.
-  if (maxDeletedId !== undefined && !maxDeletedId.isZero()) stream.maxDeletedId.set(maxDeletedId)
+  // 0-0 says nothing, the highest deleted ID stays known; but the log gives the counters as they were.
+  if (maxDeletedId !== undefined && (engine.loading || !maxDeletedId.isZero())) stream.maxDeletedId.set(maxDeletedId)
   logCounters(engine, database, key, stream)
   engine.notify('t', 'xsetid', database, key)
   reply.ok()

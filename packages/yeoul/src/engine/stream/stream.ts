@@ -1,6 +1,7 @@
 import { Cursor } from './cursor.js'
 import { EntryId } from './entry-id.js'
 import { byName, type Group } from './group.js'
+import { IdempotencyRecords } from './idempotency.js'
 import { EntryLog, type NodeLimits } from './log.js'
 import { type TrimOptions, trimToLength, trimToMinId } from './trim.js'
 
@@ -22,6 +23,8 @@ export class Stream {
   readonly firstId = EntryId.zero()
   /** Highest ID that `delete` removed; trimming does not count. */
   readonly maxDeletedId = EntryId.zero()
+  /** What producers added under IDs of their own. */
+  readonly idempotency = new IdempotencyRecords()
 
   readonly #limits: NodeLimits
   readonly #log = new EntryLog()
@@ -108,7 +111,7 @@ export class Stream {
 
   /** Bytes held: entries, index, groups with their pending entries. */
   memory(): number {
-    let bytes = STREAM_SIZE + this.#log.memory()
+    let bytes = STREAM_SIZE + this.#log.memory() + this.idempotency.memory()
     for (const group of this.groups.values()) bytes += group.memory()
     return bytes
   }
