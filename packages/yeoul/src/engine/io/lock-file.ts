@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { link, open, readFile, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { type AliveSocket, isListening, listenAlive } from './alive-socket.js'
 import { DirectoryLocked, type LockOwner, type StorageLock } from './storage.js'
 
 /**
@@ -13,8 +15,11 @@ import { DirectoryLocked, type LockOwner, type StorageLock } from './storage.js'
  * nobody else replaces PATH, and rename(2) puts the new owner in place of the old in one step: at no moment is the lock
  * absent. A holder that dies in these milliseconds leaves PATH.takeover stale, and that is taken over in the same way.
  *
- * What it cannot see: whether an owner in another container (another process namespace) or on another host is alive.
- * Such a lock is never taken over. It needs link(2), which network file systems have but FAT and some volume drivers
+ * An owner in another container of this machine (another process namespace, the same boot) is alive as long as it
+ * listens on the socket that it names; see alive-socket.ts.
+ *
+ * What it cannot see: whether an owner on another host, or in a container without such a socket, is alive. Such a lock is
+ * never taken over. It needs link(2), which network file systems have but FAT and some volume drivers
  * lack.
  */
 interface Owner extends LockOwner {
@@ -26,11 +31,36 @@ interface Owner extends LockOwner {
   boot?: string
   /** Which process namespace the pid counts in. Linux only. */
   namespace?: string
+  /** Linux only, where the file system holds sockets. */
+  socket?: AliveSocket
 }
 
 /** Takes the lock at `path`; rejects with DirectoryLocked. `since`: milliseconds since the epoch, for the message. */
-export async function acquireLock(path: string, since: number): Promise<StorageLock> {
+export function acquireLock(path: string, since: number): Promise<StorageLock> {
+  return acquire(path, since, true)
+}
+
+async function acquire(path: string, since: number, showsLife: boolean): Promise<StorageLock> {
   const owner = describeProcess(since)
+  const socket = showsLife ? await listenAlive(dirname(path), `${basename(path)}.${owner.token}.alive`) : undefined
+  if (socket !== undefined) owner.socket = { name: socket.name, device: socket.device }
+  try {
+    await take(path, since, owner)
+  } catch (error) {
+    await socket?.close()
+    throw error
+  }
+  return {
+    async release() {
+      const present = await readOwner(path)
+      // Removed or replaced by hand: then it is not ours to remove.
+      if (present !== 'gone' && present?.token === owner.token) await succeeds(unlink(path), 'ENOENT')
+      await socket?.close()
+    },
+  }
+}
+
+async function take(path: string, since: number, owner: Owner): Promise<void> {
   const temporary = `${path}.${owner.token}`
   const file = await open(temporary, 'wx', 0o644)
   try {
@@ -44,12 +74,14 @@ export async function acquireLock(path: string, since: number): Promise<StorageL
       if (await succeeds(link(temporary, path), 'EEXIST')) break
       const present = await readOwner(path)
       if (present === 'gone') continue
-      refuseUnlessDead(path, present)
-      const takeover = await acquireLock(`${path}.takeover`, since)
+      await refuseUnlessDead(path, present)
+      const takeover = await acquire(`${path}.takeover`, since, false)
       try {
         const still = await readOwner(path)
         if (still === 'gone' || still?.token !== present?.token) continue
         await rename(temporary, path)
+        const left = present?.socket?.name
+        if (left !== undefined && !left.includes('/')) await unlink(join(dirname(path), left)).catch(() => {})
         break
       } finally {
         await takeover.release()
@@ -58,16 +90,9 @@ export async function acquireLock(path: string, since: number): Promise<StorageL
   } finally {
     await succeeds(unlink(temporary), 'ENOENT')
   }
-  return {
-    async release() {
-      const present = await readOwner(path)
-      // Removed or replaced by hand: then it is not ours to remove.
-      if (present !== 'gone' && present?.token === owner.token) await succeeds(unlink(path), 'ENOENT')
-    },
-  }
 }
 
-function refuseUnlessDead(path: string, owner: Owner | undefined): void {
+async function refuseUnlessDead(path: string, owner: Owner | undefined): Promise<void> {
   if (owner === undefined) throw new DirectoryLocked(path, undefined, 'remove the file if no process uses it')
   const here = describeProcess(0)
   if (owner.boot !== undefined && here.boot !== undefined && owner.boot !== here.boot) {
@@ -76,6 +101,10 @@ function refuseUnlessDead(path: string, owner: Owner | undefined): void {
   } else if (owner.namespace === here.namespace && (owner.boot !== undefined || owner.host === here.host)) {
     if (!isAlive(owner)) return
     throw new DirectoryLocked(path, owner)
+  } else if (owner.socket !== undefined && owner.boot !== undefined && owner.boot === here.boot) {
+    const listening = await isListening(dirname(path), owner.socket)
+    if (listening === false) return
+    if (listening) throw new DirectoryLocked(path, owner, 'it runs in another container of this machine; stop it first')
   }
   throw new DirectoryLocked(
     path,
