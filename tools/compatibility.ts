@@ -68,7 +68,7 @@ const LEFT_OUT: readonly [what: string, why: string, request: string[]][] = [
     'client-side caching needs a record of who read which key',
     ['CLIENT', 'TRACKING', 'ON'],
   ],
-  ['LATENCY HISTOGRAM, GRAPH', 'INFO commandstats has the calls and their time', ['LATENCY', 'HISTOGRAM']],
+  ['LATENCY GRAPH', 'LATENCY HISTORY has the samples', ['LATENCY', 'GRAPH', 'command']],
   ['MODULE LOAD, LOADEX, UNLOAD', 'there are no modules', ['MODULE', 'LOAD', 'x']],
   ['FUNCTION DUMP', 'the one library is built in', ['FUNCTION', 'DUMP']],
   ['SCRIPT KILL, DEBUG', 'there is no Lua', ['SCRIPT', 'KILL']],
@@ -113,7 +113,14 @@ const OTHERWISE: readonly [what: string, why: string][] = [
   ['CLUSTER, SENTINEL probes', '`CLUSTER …` says that cluster support is disabled, as Redis does in standalone mode'],
   ['Channels of SSUBSCRIBE, SPUBLISH', 'are not shown as key positions by COMMAND: their rights are those of channels'],
   ['FCALL', 'is shown to MONITOR as it comes; its effects are logged as one transaction'],
-  ['Files of ACL users', 'see ACL LOAD and SAVE above; the password of the default user comes from --requirepass'],
+  [
+    'ACL users',
+    'live as long as the process: there is no aclfile (ACL LOAD and SAVE answer as Redis does without one). `--requirepass` sets the password of the default user at each start; other users are made anew by ACL SETUSER, or by the program that embeds the server',
+  ],
+  [
+    'Rules of ACL SETUSER',
+    'are kept in the order given, as since Redis 7.2; a rule for a first argument (`+select|0`) is refused: `Allowing first-arg of a command is not supported`',
+  ],
 ]
 
 const FAMILIES: Readonly<Record<Command['group'], string>> = {

@@ -144,7 +144,8 @@ describe.skipIf(!hasRedis())('E1 the command table beside that of redis-server 7
           .map(text)
           .filter((flag) => !UNSPOKEN.has(flag))
         return (
-          [name, arity, first, last, step].map(text).join(' ') + ` ${spoken.sort()} ${set(categories)} ${set(tips)} ${items(keys).map(specification)}`
+          [name, arity, first, last, step].map(text).join(' ') +
+          ` ${spoken.sort()} ${set(categories)} ${set(tips)} ${items(keys).map(specification)}`
         )
       })
     expect(shown(ours)).toEqual(shown(theirs))

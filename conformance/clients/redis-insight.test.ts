@@ -248,4 +248,20 @@ describe.skipIf(!hasRedis())('beside redis-server 7.0', () => {
     expect(told[0].length).toBeGreaterThan(60)
     expect(told[1]).toEqual(told[0])
   })
+
+  test('E1 LATENCY HISTOGRAM counts calls by how long they took, in the form of Redis', async () => {
+    for (const side of await both()) {
+      await side.pipeline([
+        ['CONFIG', 'RESETSTAT'],
+        ['HELLO', '3'],
+        ...Array.from({ length: 50 }, () => ['XLEN', 'none']),
+      ])
+      const [value] = await side.pipeline([['LATENCY', 'HISTOGRAM', 'xlen', 'nosuch', 'config']])
+      expect(show(value)).toMatch(
+        /^%\[\$"xlen" %\[\$"calls" :"50" \$"histogram_usec" %\[(:"(1|2|4|8|16|33|66|131|262|524|1049|\d{4,})" :"\d+" ?)+\]\]( \$"config\|resetstat" .*)?\]$/,
+      )
+      expect(show(value)).toMatch(/:"50"\]\]/)
+      side.close()
+    }
+  })
 })

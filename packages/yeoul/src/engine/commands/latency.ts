@@ -55,6 +55,36 @@ function resetLatency({ engine, request, reply }: Call): void {
   reply.integer(engine.latency.reset(events))
 }
 
+/** LATENCY HISTOGRAM [command …]: how many calls took at most so many microseconds, by powers of two; a container stands for its subcommands. */
+function histogram({ engine, request, reply }: Call): void {
+  const { perCommand } = engine.stats
+  const names: string[] = []
+  if (request.count === 2) names.push(...perCommand.keys())
+  for (let i = 2; i < request.count; i++) {
+    const name = request.string(i).toLowerCase()
+    const members = engine.table.get(name)?.subcommands?.map((sub) => `${name}|${sub.name}`) ?? []
+    names.push(...[name, ...members].filter((each) => perCommand.has(each)))
+  }
+  const called = names.filter((name) => perCommand.get(name)!.calls > 0)
+  reply.map(called.length)
+  for (const name of called) {
+    const { calls, durations } = perCommand.get(name)!
+    reply.bulk(name)
+    reply.map(2)
+    reply.bulk('calls')
+    reply.integer(calls)
+    reply.bulk('histogram_usec')
+    reply.map(durations.reduce((used, count) => used + (count > 0 ? 1 : 0), 0))
+    let sum = 0
+    for (let i = 0; i < durations.length; i++) {
+      if (durations[i] === 0) continue
+      sum += durations[i]
+      reply.integer(Math.round(1.024 * 2 ** i))
+      reply.integer(sum)
+    }
+  }
+}
+
 function doctor({ engine, reply }: Call): void {
   const threshold = engine.config.latencyMonitorThreshold
   const events = engine.latency.latest()
@@ -157,6 +187,15 @@ export const latencyCommand: Command = {
     },
     {
       ...base,
+      name: 'histogram',
+      arity: -2,
+      since: '7.0.0',
+      summary: 'Returns the cumulative distribution of latencies of a subset or all commands.',
+      complexity: 'O(N) where N is the number of commands with latency information being retrieved.',
+      handler: histogram,
+    },
+    {
+      ...base,
       name: 'history',
       arity: 3,
       since: '2.8.13',
@@ -182,6 +221,8 @@ export const latencyCommand: Command = {
     help('latency', 'server', '2.8.13', [
       'DOCTOR',
       '    Return a human readable latency analysis report.',
+      'HISTOGRAM [COMMAND ...]',
+      '    Return a cumulative histogram of latencies in the format of an HDR histogram.',
       'HISTORY <event>',
       '    Return time-latency samples for the <event> event.',
       'LATEST',

@@ -173,6 +173,7 @@ export const SYNTAX: Readonly<Record<string, string>> = {
   'command|docs': '[command-name+]',
   'command|info': '[command-name+]',
   'command|list': '[FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern:pattern>]',
+  'latency|histogram': '[command+]',
   'latency|history': 'event',
   'latency|reset': '[event+]',
   'slowlog|get': '[count:integer]',

@@ -76,7 +76,7 @@ const TIPS: readonly (readonly [tips: readonly string[], commands: readonly stri
   ],
   [
     ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'],
-    ['latency|doctor', 'latency|history', 'latency|latest'],
+    ['latency|doctor', 'latency|histogram', 'latency|history', 'latency|latest'],
   ],
   [['request_policy:all_nodes', 'nondeterministic_output'], ['slowlog|get']],
   [['request_policy:all_nodes', 'response_policy:agg_sum', 'nondeterministic_output'], ['slowlog|len']],
