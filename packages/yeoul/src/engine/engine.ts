@@ -393,8 +393,7 @@ export class Engine implements EngineState {
     const milliseconds = this.#latest - started
     const stats = this.stats.of(found.fullName)
     this.stats.commands++
-    stats.calls++
-    stats.microseconds += milliseconds * 1000
+    stats.took(milliseconds * 1000)
     if (failed) stats.failed++
     const { slowlogLogSlowerThan, slowlogMaxLen, latencyMonitorThreshold } = this.config
     if (
