@@ -177,3 +177,20 @@ describe('replay', () => {
     await again.close()
   })
 })
+
+describe('reading', () => {
+  it('E1 an ID reads from there: what is pending for the consumer, or above it', async () => {
+    const engine = await Engine.open()
+    const session = engine.createSession()
+    const send = (words: string) => {
+      engine.execute(session, Request.of(...words.split(' ')))
+      return session.output.take().toString().replaceAll('\r\n', '|')
+    }
+    send('XADD s 1-1 f v')
+    send('XGROUP CREATE s g 0')
+    expect(send('XREADGROUP GROUP g c STREAMS s 0')).toBe('*1|*2|$1|s|*0|')
+    expect(send('XREAD STREAMS s 1-1')).toBe('*-1|')
+    expect(send('XPENDING s g')).toMatch(/^\*4\|:0\|/)
+    await engine.close()
+  })
+})

@@ -150,7 +150,7 @@ function parse({ database, request, now }: Call, grouped: boolean): Plan {
     } else {
       const id = entryId(request, at)
       // Redis keeps `>` as the highest ID there is, and takes that ID for it.
-      plan.after.push(grouped && id.isMax() ? undefined : id)
+      plan.after[i] = grouped && id.isMax() ? undefined : id
     }
   }
   return plan
