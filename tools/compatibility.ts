@@ -104,7 +104,10 @@ const OTHERWISE: readonly [what: string, why: string][] = [
     'OBJECT ENCODING',
     '`int`, `embstr`, `raw` of strings are told by content; other encodings are named as Redis names those of its size limits',
   ],
-  ['XINFO STREAM radix-tree-nodes', 'counts nodes of entries; there is no tree above them'],
+  [
+    'XINFO STREAM radix-tree-nodes',
+    'is computed: entries are kept in segments, whose boundaries are those of Redis (`radix-tree-keys` is exact), with no tree above them',
+  ],
   ['SCAN', 'cursors are positions in a table of keys; the guarantees are those of Redis'],
   [
     'INFO memory, MEMORY STATS',
