@@ -5,7 +5,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect as connectSocket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -82,12 +82,12 @@ async function tryPort(wanted: number): Promise<number | undefined> {
   return port
 }
 
-/** A real redis-server. Arguments come after the defaults: no persistence, quiet. */
+/** A real redis-server. Arguments come after the defaults: no persistence, quiet. Resolves when it answers PING, so when it has loaded. */
 export async function startRedis(
   args: readonly string[] = [],
-  options: { directory?: string; program?: string } = {},
+  options: { directory?: string; program?: string; port?: number } = {},
 ): Promise<RunningServer> {
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'yeoul-redis-')))
   const defaults = [
     '--port',
@@ -125,12 +125,30 @@ export interface RunningCluster {
   stop(): Promise<void>
 }
 
-/** A cluster of masters without replicas; needs redis-cli (package redis-tools) as well. */
-export async function startCluster(masters = 3): Promise<RunningCluster> {
+/** A Sentinel that alone decides about one primary, half a second after that falls silent. */
+export async function startSentinel(primary: RunningServer): Promise<RunningServer> {
+  const port = await freePort()
+  const directory = await mkdtemp(path.join(tmpdir(), 'yeoul-sentinel-'))
+  const settings = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${directory}`,
+    `sentinel monitor main 127.0.0.1 ${primary.port} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 3000',
+  ]
+  const file = path.join(directory, 'sentinel.conf')
+  await writeFile(file, `${settings.join('\n')}\n`)
+  const child = spawn('redis-server', [file, '--sentinel'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return running(child, port, directory, true)
+}
+
+/** A cluster, every master with as many replicas; needs redis-cli (package redis-tools) as well. */
+export async function startCluster(masters = 3, replicas = 0): Promise<RunningCluster> {
   const directory = await mkdtemp(path.join(tmpdir(), 'yeoul-cluster-'))
   const nodes: RunningServer[] = []
   try {
-    for (let i = 0; i < masters; i++) {
+    for (let i = 0; i < masters * (1 + replicas); i++) {
       const port = await freeClusterPort()
       const own = path.join(directory, String(port))
       await mkdir(own)
@@ -144,11 +162,11 @@ export async function startCluster(masters = 3): Promise<RunningCluster> {
       nodes.push(await running(child, port, own, false))
     }
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
-    execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes'], {
-      stdio: 'pipe',
-    })
+    const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes']
+    execFileSync('redis-cli', create, { stdio: 'pipe' })
     for (const { port } of nodes) {
       await until(async () => (await ask(port, 'CLUSTER INFO\r\n')).includes('cluster_state:ok'), 20_000)
+      await until(async () => !(await ask(port, 'INFO replication\r\n')).includes('master_link_status:down'), 20_000)
     }
     return { nodes, addresses, stop: () => stopAll(nodes, directory) }
   } catch (error) {

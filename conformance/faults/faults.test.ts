@@ -1,14 +1,14 @@
 /**
  * R13, R14: faults of the network and of the server while a producer and two workers run, every number accounted for. After each:
  * handling again within five seconds of the fault's end, health red meanwhile and green after, nothing lost that the server
- * kept, few duplicates, nothing left behind. YEOUL_FAULT_TABLE=file writes what was measured as a Markdown table.
+ * kept, few duplicates, nothing left behind. YEOUL_FAULT_TABLE=file appends what was measured as rows of a Markdown table.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, type ExpectStatic, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ConnectTarget } from '../../packages/yeoul/src/stores/open.js'
 import { freePort, hasRedis, installed, type RunningServer, startRedis } from '../servers.js'
 import { Ledger, pause } from './ledger.js'
+import { type Observed, observe, record, tableFile } from './observation.js'
 import { FaultProxy } from './proxy.js'
 
 interface Scene {
@@ -19,21 +19,15 @@ interface Scene {
   others: RunningServer[]
 }
 
-interface Fault {
+interface Fault extends Observed {
   name: string
   args?: string[]
   target?(scene: Scene): ConnectTarget
   /** Begins the fault; answers what ends it. */
   begin(scene: Scene): Promise<() => unknown> | (() => unknown)
-  /** ms it lasts. */
-  lasts: number
-  /** ms of calm before it: what is not checkpointed by then is handled again when the group is lost. */
-  warm?: number
-  /** The workers cannot read meanwhile, and their health must say so (checked when the fault lasts long enough to be noticed). */
-  red?: boolean
-  /** The server itself loses data (entries, or where the group was). */
-  loses?: 'everything' | 'group' | 'recent'
 }
+
+const logged = ['--appendonly', 'yes', '--appendfsync', 'always']
 
 const faults: Fault[] = [
   {
@@ -88,12 +82,12 @@ const faults: Fault[] = [
   },
   {
     name: 'server killed, restarted with its log (always)',
-    args: ['--appendonly', 'yes', '--appendfsync', 'always'],
+    args: logged,
     lasts: 500,
     red: true,
     begin: async (scene) => {
       await scene.server.kill()
-      return () => restart(scene, ['--appendonly', 'yes', '--appendfsync', 'always'])
+      return () => restart(scene, logged)
     },
   },
   {
@@ -121,6 +115,37 @@ const faults: Fault[] = [
       await scene.server.kill()
       scene.server = replica
       return () => scene.proxy.switchTo(replica.port)
+    },
+  },
+  {
+    name: 'LOADING (restarted, reading its log for seconds)',
+    args: logged,
+    felt: /LOADING/,
+    lasts: 500,
+    red: true,
+    begin: async (scene) => {
+      const { cli, server } = scene
+      cli('eval', "for i = 1, 1500 do redis.call('SET', 'filler:' .. i, i) end", '0')
+      cli('bgrewriteaof')
+      while (cli('info', 'persistence').includes('aof_rewrite_in_progress:1')) await pause(20)
+      await server.kill()
+      // A millisecond for each of the keys, and clients are answered in between.
+      const slowly = ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024']
+      const loaded = startRedis([...logged, ...slowly], { directory: server.directory, port: server.port })
+      return async () => {
+        scene.server = await loaded
+        scene.others.push(scene.server)
+      }
+    },
+  },
+  {
+    name: 'eviction of every key (maxmemory, allkeys-lru)',
+    felt: /OOM/,
+    lasts: 1_500,
+    loses: 'everything',
+    begin: ({ cli }) => {
+      cli('config', 'set', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '1')
+      return () => cli('config', 'set', 'maxmemory', '0')
     },
   },
   {
@@ -178,6 +203,7 @@ const faults: Fault[] = [
   },
   {
     name: 'READONLY (made a replica of nobody)',
+    felt: /READONLY/,
     lasts: 1_500,
     red: true,
     begin: async ({ cli }) => {
@@ -187,6 +213,7 @@ const faults: Fault[] = [
   },
   {
     name: 'OOM (maxmemory, noeviction)',
+    felt: /OOM/,
     lasts: 1_500,
     begin: ({ cli }) => {
       cli('config', 'set', 'maxmemory', '1')
@@ -196,6 +223,7 @@ const faults: Fault[] = [
   {
     name: 'BUSY (a script that does not end)',
     args: ['--busy-reply-threshold', '100'],
+    felt: /BUSY/,
     lasts: 1_500,
     begin: async ({ server, cli }) => {
       const child = spawn('redis-cli', ['-p', String(server.port), 'eval', 'while true do end', '0'], {
@@ -215,13 +243,8 @@ async function restart(scene: Scene, args: string[]): Promise<void> {
   scene.proxy.switchTo(scene.server.port)
 }
 
-/** The promise, on a machine that does nothing else; on a busy one only what is stuck fails. */
-const LIMIT = process.env.YEOUL_FAULT_TABLE ? 5_000 : 15_000
-
 /** Measured one by one; otherwise several at a time. */
-const inTurn = process.env.YEOUL_FAULT_TABLE ? it : it.concurrent
-
-const rows: string[] = []
+const inTurn = tableFile === undefined ? it.concurrent : it
 
 describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
   let sockets = 0
@@ -233,12 +256,6 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
   afterAll(async () => {
     for (let look = 0; look < 100 && activeSockets() !== sockets; look++) await pause(50)
     expect(activeSockets()).toBe(sockets)
-    const table = [
-      '| fault | lasted | handling again after its end | health red | duplicates | lost by the server |',
-      '|---|--:|--:|---|--:|--:|',
-      ...rows,
-    ].join('\n')
-    if (process.env.YEOUL_FAULT_TABLE) await writeFile(process.env.YEOUL_FAULT_TABLE, `${table}\n`)
   })
 
   inTurn.for(faults)('R13 R14 $name', async (fault, { expect }) => {
@@ -253,7 +270,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
     try {
       const ledger = await Ledger.start(fault.target?.(scene) ?? proxy.url, 'jobs')
       try {
-        await run(fault, scene, ledger, expect)
+        await record(fault.name, await observe(fault, ledger, () => fault.begin(scene), expect))
       } finally {
         await ledger.close()
       }
@@ -266,56 +283,6 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
     }
   })
 })
-
-async function run(fault: Fault, scene: Scene, ledger: Ledger, expect: ExpectStatic): Promise<void> {
-  await ledger.until(() => ledger.handled.size >= 100)
-  await pause(fault.warm ?? 0)
-  const held = ledger.held
-  const before = ledger.handled.size
-  let wasRed = false
-  const watch = setInterval(() => (wasRed ||= !ledger.healthy), 5)
-  const end = await fault.begin(scene)
-  const begun = performance.now()
-  await pause(fault.lasts)
-  const lasted = performance.now() - begun
-  await end()
-  const ended = performance.now()
-  const publishedAfter = ledger.upNext + 1
-  await ledger.until(() => [...ledger.handled.keys()].some((n) => n >= publishedAfter))
-  const resumed = performance.now() - ended
-  await expect.poll(() => ledger.healthy, { timeout: 10_000, interval: 5 }).toBe(true)
-  const green = performance.now() - ended
-  clearInterval(watch)
-  await ledger.stopPublishing()
-
-  // Nothing that the server kept is lost or skipped: all of it is handled.
-  const entries: number[] = []
-  for await (const message of ledger.topic.read()) entries.push(message.value.n)
-  const kept = new Set(entries)
-  const owed = () =>
-    ledger.unhandled().filter((n) => fault.loses === undefined || fault.loses === 'group' || kept.has(n))
-  await expect.poll(owed, { timeout: 10_000 }).toEqual([])
-  await expect
-    .poll(async () => (await ledger.producer.inspector.group('jobs', 'g'))?.pending, { timeout: 10_000 })
-    .toBe(0)
-  const audit = (await ledger.producer.verify('jobs')).groups[0]
-  expect(audit.counts).toMatchObject({ missing: 0, expired: 0, waiting: 0, pending: 0, dead: 0 })
-
-  const lost = [...ledger.accepted.keys()].filter((n) => !kept.has(n)).length
-  if (fault.loses === undefined) {
-    expect(lost).toBe(0)
-    // Each number is one entry: a publish whose answer was lost is not in the log twice.
-    expect(entries.length).toBe(kept.size)
-    expect(ledger.duplicates).toBeLessThanOrEqual(held + 16)
-  }
-  if (fault.loses === 'group') expect(ledger.duplicates).toBeLessThan(before)
-  rows.push(
-    `| ${fault.name} | ${Math.round(lasted)} ms | ${Math.round(resumed)} ms | ${wasRed ? `yes, green after ${Math.round(green)} ms` : 'no'} | ${ledger.duplicates} | ${lost} |`,
-  )
-  expect(resumed).toBeLessThan(LIMIT)
-  expect(green).toBeLessThan(LIMIT)
-  if (fault.red) expect(wasRed).toBe(true)
-}
 
 function activeSockets(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'TCPServerWrap').length

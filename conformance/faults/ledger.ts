@@ -1,8 +1,12 @@
-import { connect, type Topic, type Worker, type Yeoul } from '../../packages/yeoul/src/index.js'
+import { type Clock, connect, type Topic, type Worker, type Yeoul } from '../../packages/yeoul/src/index.js'
 import type { ConnectTarget } from '../../packages/yeoul/src/stores/open.js'
 
 interface Job {
   n: number
+}
+
+export interface LedgerOptions {
+  clock?: Clock
 }
 
 /**
@@ -27,18 +31,21 @@ export class Ledger {
     readonly consumers: readonly Yeoul[],
     readonly topic: Topic<Job>,
     readonly workers: readonly Worker[],
+    /** Errors reported, and those told to the producer, as text. */
+    readonly complaints: Set<string>,
   ) {}
 
-  static async start(target: ConnectTarget, topic: string): Promise<Ledger> {
+  static async start(target: ConnectTarget, topic: string, options: LedgerOptions = {}): Promise<Ledger> {
+    const complaints = new Set<string>()
     const open = async () => {
-      const yeoul = await connect(target)
-      yeoul.on('error', () => {})
+      const yeoul = await connect(target, { clock: options.clock })
+      yeoul.on('error', ({ error }) => complaints.add(String(error)))
       yeoul.on('warning', () => {})
       return yeoul
     }
     const [producer, ...consumers] = await Promise.all([open(), open(), open()])
     const workers: Worker[] = []
-    const ledger = new Ledger(producer, consumers, producer.topic<Job>(topic), workers)
+    const ledger = new Ledger(producer, consumers, producer.topic<Job>(topic), workers, complaints)
     for (const yeoul of consumers) {
       const worker = yeoul
         .topic<Job>(topic)
@@ -109,6 +116,7 @@ export class Ledger {
         } catch (error) {
           const { code, retriable } = error as { code: string; retriable: boolean }
           this.told.set(code, (this.told.get(code) ?? 0) + 1)
+          this.complaints.add(String(error))
           if (!retriable || !this.publishing) break
           await pause(10)
         }
