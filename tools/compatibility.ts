@@ -83,6 +83,11 @@ const LEFT_OUT: readonly [what: string, why: string, request: string[]][] = [
     ['CONFIG', 'SET', 'appendfsync', 'no'],
   ],
   ['CONFIG SET appendonly', 'likewise --appendonly', ['CONFIG', 'SET', 'appendonly', 'no']],
+  [
+    'maxmemory-clients',
+    'peers are bounded one by one: client-query-buffer-limit, client-output-buffer-limit',
+    ['CONFIG', 'SET', 'maxmemory-clients', '1gb'],
+  ],
   ['CONFIG SET save', 'there are no snapshots', ['CONFIG', 'SET', 'save', '60 1']],
 ]
 

@@ -1,9 +1,13 @@
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Engine } from '../../packages/yeoul/src/engine/engine.js'
 import { listen, type RespServer } from '../../packages/yeoul/src/server/server.js'
+import { linesOfEngine } from '../durability/state.js'
 import { decode, RawClient, show } from '../resp/resp.js'
 import { Dice, encode, HostilePeer } from './random-bytes.js'
 
@@ -49,9 +53,10 @@ function gone(socket: Socket): Promise<void> {
 }
 
 /** One batch: hostile peers beside one another, on one engine; resolves with what was sent and run. */
-async function batch(seed: number): Promise<{ bytes: number; commands: number }> {
+async function batch(seed: number, directory?: string): Promise<{ bytes: number; commands: number }> {
   const failures: unknown[] = []
-  const engine = await Engine.open({ onError: (error) => failures.push(error) })
+  const options = { directory, appendfsync: 'no' as const, onError: (error: Error) => void failures.push(error) }
+  const engine = await Engine.open(options)
   const server = await listen(engine, {
     port: 0,
     onError: (error) => failures.push(error),
@@ -103,6 +108,16 @@ async function batch(seed: number): Promise<{ bytes: number; commands: number }>
     expect([engine.sessions.size, engine.blocked.count, engine.monitors.size]).toEqual([1, 0, 0])
     expect([engine.pubsub.channelCount, engine.pubsub.patternCount, engine.pubsub.shardChannelCount]).toEqual([0, 0, 0])
     good.close()
+    if (directory !== undefined) {
+      // What expires while this runs is left to expire.
+      const until = Date.now() + 60_000
+      const kept = linesOfEngine(engine, until)
+      await engine.close()
+      const again = await Engine.open(options)
+      expect(linesOfEngine(again, until)).toEqual(kept)
+      await again.close()
+      expect(failures).toEqual([])
+    }
   } finally {
     await server.close()
     await engine.close()
@@ -133,6 +148,22 @@ test('E9 hostile bytes end in replies or refusals, never in a crash, a hang or a
     if (settled > 0) expect(rss).toBeLessThan(settled + 300 * 1024 * 1024)
   }
   console.log(`${sent} bytes, ${commands} commands run`)
+})
+
+test('E3 what hostile peers left behind is in the log and loads again', { timeout: 600_000 }, async () => {
+  const first = given ?? Math.floor(Math.random() * 1e6)
+  console.log(`HOSTILE_SEED=${first}`)
+  const rounds = given === undefined ? Math.max(3, Math.round(bytes / 1e7)) : 1
+  for (let seed = first; seed < first + rounds; seed++) {
+    const directory = await mkdtemp(path.join(tmpdir(), 'yeoul-hostile-'))
+    try {
+      await batch(seed, directory)
+    } catch (error) {
+      throw new Error(`HOSTILE_SEED=${seed}`, { cause: error })
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
 })
 
 /** Sends text in two parts, the second once the server has received the first; resolves with all replies. */

@@ -46,7 +46,18 @@ const OPERATORS = new Set([
 ])
 
 /** What ends a peer or changes what it may do next: sent more rarely, so that most peers reach deeper. */
-const ENDING = new Set(['quit', 'subscribe', 'psubscribe', 'ssubscribe', 'monitor', 'reset', 'wait', 'waitaof', 'auth'])
+const ENDING = new Set([
+  'quit',
+  'flushdb',
+  'subscribe',
+  'psubscribe',
+  'ssubscribe',
+  'monitor',
+  'reset',
+  'wait',
+  'waitaof',
+  'auth',
+])
 
 const KEYS = ['s', 't', 'str', 'h', 'z', 'k\0\xff', '']
 const WORDS = [
