@@ -34,7 +34,7 @@ describe('a copy made while commands go on', () => {
       const session = engine.createSession()
       const states: string[] = []
       const step = () => {
-        const words = nextCommand(below, model, 0, clock.now(), false)
+        const words = nextCommand(below, model, 0, clock.now(), { expiring: false, newer: true })
         engine.execute(session, Request.fromBuffers(words.map((word) => Buffer.from(word, 'latin1'))))
         session.output.take()
         model.run(0, words, clock.now())

@@ -1,11 +1,24 @@
 import { type GroupValue, isStream, type Model, type StreamValue } from './model.js'
 import { pick, type Random } from './random.js'
 
+export interface HistoryOptions {
+  /** Keys may be given an expiry. */
+  expiring: boolean
+  /** Commands that not every Redis knows, or shows the effect of. */
+  newer: boolean
+}
+
 /**
  * One random command that changes something, or would if what it names were there. Mostly it names what is: entries
  * that exist, deliveries that are pending, with the delivery counts that fences ask for.
  */
-export function nextCommand(below: Random, model: Model, database: number, now: number, expiring: boolean): string[] {
+export function nextCommand(
+  below: Random,
+  model: Model,
+  database: number,
+  now: number,
+  { expiring, newer }: HistoryOptions,
+): string[] {
   const keys = model.databases[database]
   const name = pick(below, ['s', 's', 's', 't'])
   const value = keys.get(name)?.value
@@ -13,7 +26,7 @@ export function nextCommand(below: Random, model: Model, database: number, now: 
   const group = pick(below, ['g', 'g', 'h'])
   const consumer = pick(below, ['a', 'b', 'c\xff'])
   const at: Place = { below, name, stream, groupName: group, group: stream?.groups[group], consumer }
-  const commands = expiring ? [...always, ...withExpiry] : always
+  const commands = [...always, ...(expiring ? withExpiry : []), ...(newer ? newerCommands : [])]
   let choice = below(commands.reduce((sum, [weight]) => sum + weight, 0))
   for (const [weight, make] of commands) {
     if (choice < weight) return make(at, now)
@@ -145,6 +158,20 @@ const withExpiry: [weight: number, Make][] = [
     ],
   ],
 ]
+
+const newerCommands: [weight: number, Make][] = [
+  [4, (at) => ['XADD', at.name, 'IDMP', pick(at.below, ['p', 'q']), String(at.below(6)), '*', ...fields(at)]],
+  [
+    3,
+    (at) => ['XNACK', at.name, at.groupName, pick(at.below, ['SILENT', 'FAIL', 'FATAL']), ...counted(pendingIds(at))],
+  ],
+  [2, (at) => ['XDELEX', at.name, pick(at.below, ['KEEPREF', 'DELREF', 'ACKED']), ...counted(entryIds(at))]],
+  [2, (at) => ['XACKDEL', at.name, at.groupName, pick(at.below, ['KEEPREF', 'DELREF']), ...counted(pendingIds(at))]],
+]
+
+function counted(ids: string[]): string[] {
+  return ['IDS', String(ids.length), ...ids]
+}
 
 function reading(at: Place): string[] {
   return ['XREADGROUP', 'GROUP', at.groupName, at.consumer]

@@ -66,6 +66,8 @@ export interface StreamValue {
   maxDeletedId: string
   added: number
   groups: Record<string, GroupValue>
+  /** Idempotent additions, `producer id`, that would be recognised. */
+  addedOnce?: string[]
 }
 
 export interface GroupValue {
@@ -114,6 +116,16 @@ class Commands {
     switch (command) {
       case 'XADD':
         return this.#xadd(args)
+      case 'XNACK':
+        return this.#xnack(this.group(key, args[1]), args[2], args.slice(5))
+      case 'XDELEX':
+        return this.deleteWith(this.stream(key), args[1], args.slice(4))
+      case 'XACKDEL': {
+        const pending = this.group(key, args[1]).pending.map(({ id }) => id)
+        const mine = args.slice(5).filter((id) => pending.includes(id))
+        this.acknowledge(this.group(key, args[1]), mine)
+        return this.deleteWith(this.stream(key), args[2], mine)
+      }
       case 'XTRIM':
         return this.trim(this.stream(key), args[1], args[2])
       case 'XDEL':
@@ -271,6 +283,13 @@ class Commands {
       args.shift()
       if (!this.keys.has(name)) return
     }
+    if (args[0] === 'IDMP') {
+      const [, producer, idempotent] = args.splice(0, 3)
+      const stream = this.streamOrNew(name)
+      stream.addedOnce ??= []
+      if (stream.addedOnce.includes(`${producer} ${idempotent}`)) return
+      stream.addedOnce.push(`${producer} ${idempotent}`)
+    }
     const bound = args[0] === 'MAXLEN' || args[0] === 'MINID' ? args.splice(0, 2) : undefined
     const [id, ...fields] = args
     // A stream is not made for an entry that is refused; explicit IDs are above 0-0, so a new one takes any.
@@ -293,6 +312,29 @@ class Commands {
       if (compareIds(id, stream.maxDeletedId) > 0) stream.maxDeletedId = id
     }
     return deleted
+  }
+
+  /** Deletes entries with what groups hold of them, without it, or only where no group has still to handle them. */
+  deleteWith(stream: StreamValue, references: string, ids: readonly string[]): void {
+    const groups = Object.values(stream.groups)
+    const going = ids.filter(
+      (id) =>
+        references !== 'ACKED' ||
+        !groups.some(({ lastId, pending }) => compareIds(id, lastId) > 0 || pending.some((each) => each.id === id)),
+    )
+    this.delete(stream, going)
+    if (references === 'DELREF') for (const group of groups) this.acknowledge(group, ids)
+  }
+
+  /** Nobody's from now on, due at once. */
+  #xnack(group: GroupValue, mode: string, ids: readonly string[]): void {
+    for (const id of ids) {
+      const known = group.pending.find((each) => each.id === id)
+      if (known === undefined || known.consumer === '') continue
+      known.count = mode === 'FATAL' ? 2 ** 63 : mode === 'SILENT' ? Math.max(known.count - 1, 0) : known.count
+      known.consumer = ''
+      known.time = 0
+    }
   }
 
   #xgroup([subcommand, name, group, ...args]: string[]): void {

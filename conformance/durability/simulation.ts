@@ -7,7 +7,7 @@ import { MemoryStorage, type Operation } from '../../packages/yeoul/src/engine/i
 import { Request } from '../../packages/yeoul/src/engine/resp/request.js'
 import type { Session } from '../../packages/yeoul/src/engine/session.js'
 import { Stream } from '../../packages/yeoul/src/engine/stream/stream.js'
-import { nextCommand } from './history.js'
+import { type HistoryOptions, nextCommand } from './history.js'
 import { Model } from './model.js'
 import { pick, type Random, random } from './random.js'
 import { linesOfEngine, linesOfModel } from './state.js'
@@ -232,6 +232,7 @@ class Life {
   readonly #model: Model
   readonly #clock: ManualClock
   #operations = 0
+  readonly #history: HistoryOptions
   readonly #crashAt: number
   readonly #images: Random
   #acknowledged = 0
@@ -248,9 +249,10 @@ class Life {
     model: Model,
     now: number,
     readonly policy: AppendFsync,
-    readonly expiring: boolean,
+    expiring: boolean,
   ) {
     this.start = model.clone()
+    this.#history = { expiring, newer: true }
     this.#model = model.clone()
     this.#clock = new ManualClock(now)
     this.#crashAt = below(options.everyStep ? 1 : 3) === 0 ? below(12) : below(90)
@@ -367,7 +369,7 @@ class Life {
     const now = this.#clock.now()
     const transaction = queued.get(session)
     if (transaction !== undefined && (transaction.length === 0 || (transaction.length < 4 && below(4) > 0))) {
-      transaction.push(nextCommand(below, this.#model, session.database, now, this.expiring))
+      transaction.push(nextCommand(below, this.#model, session.database, now, this.#history))
       return
     }
     if (transaction !== undefined) {
@@ -387,7 +389,7 @@ class Life {
       return
     }
     const rare = below(60) === 0 && pick(below, [['FLUSHDB'], ['SWAPDB', '0', '1']])
-    this.#run(engine, session, rare || nextCommand(below, this.#model, session.database, now, this.expiring))
+    this.#run(engine, session, rare || nextCommand(below, this.#model, session.database, now, this.#history))
   }
 
   #run(engine: Engine, session: Session, command: string[]): void {

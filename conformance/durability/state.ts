@@ -34,9 +34,10 @@ function line(database: number, name: string, value: Key['value'], expiry: numbe
 function ordered(value: Key['value']): unknown {
   if (typeof value === 'string' || Array.isArray(value)) return value
   if (!isStream(value)) return Object.entries(value).sort()
+  const { addedOnce, ...shown } = value
   const groups = Object.entries(value.groups).sort(([a], [b]) => (a < b ? -1 : 1))
   return {
-    ...value,
+    ...shown,
     groups: groups.map(([name, group]) => ({ name, ...group, consumers: [...group.consumers].sort() })),
   }
 }
