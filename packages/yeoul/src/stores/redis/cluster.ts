@@ -151,11 +151,6 @@ export class ClusterLink implements Link {
     return connectClient(newClient({ ...this.options, host, port, database: 0 }), address, this.options.deadline)
   }
 
-  async refresh(): Promise<void> {
-    // Any keyed command learns the layout from its redirection; the node asked with this key is the one that moved.
-    await this.send('yeoul', ['EXISTS', 'yeoul'], { write: false })
-  }
-
   private async nodeOf(cluster: RawCluster, key: string): Promise<{ host: string; port: number }> {
     await this.send(key, ['EXISTS', key], { write: false }) // follows a redirection, so the layout is fresh
     const client = await cluster.getNodeClientForKey(key, false).catch((error: unknown) => {

@@ -17,8 +17,6 @@ export interface Link {
   everywhere(args: readonly Argument[], sending: Sending): Promise<Reply[]>
   /** A connection of its own to where `key` lives, for a call that blocks, or for subscriptions. */
   dedicated(key: string | undefined): Promise<RawClient>
-  /** The slot is served elsewhere: learn the layout anew. */
-  refresh(): Promise<void>
 }
 
 export interface Sending {

@@ -87,9 +87,10 @@ export class BlockingReaders {
       return reply
     } catch (error) {
       if (isReply(error)) {
-        this.keep(reader)
+        // Served elsewhere: this connection leads to the wrong server, and the next one is made to the right one.
+        if (/^(MOVED|ASK|READONLY) /.test(error.message)) reader.client.destroy()
+        else this.keep(reader)
         if (error.message.startsWith('UNBLOCKED')) return null // the stream was removed while waiting
-        if (error.message.startsWith('MOVED')) await this.link.refresh()
         throw refused(error, this.link.address)
       }
       reader.client.destroy()

@@ -71,8 +71,6 @@ export class SingleLink implements Link {
     return connectClient(newClient(this.options), this.address, this.options.deadline)
   }
 
-  async refresh(): Promise<void> {}
-
   private done(): void {
     this.answered++
     if (--this.waiting === 0) this.onIdle?.()
