@@ -32,6 +32,7 @@ for (const { name: peer, program } of peers()) {
   describe.runIf(program !== undefined)(`E1 the engine answers as ${peer} does`, () => {
     let server: RunningServer
     let client: RawClient
+    let compared = 0
 
     beforeAll(async () => {
       server = await startRedis([], { program })
@@ -40,6 +41,7 @@ for (const { name: peer, program } of peers()) {
 
     afterAll(async () => {
       client?.close()
+      console.log(`${peer}: ${compared} commands compared, and the state after each sequence`)
       await server?.stop()
     })
 
@@ -52,6 +54,7 @@ for (const { name: peer, program } of peers()) {
           await fc.assert(
             fc.asyncProperty(sequence, async (commands) => {
               const all = [...commands, ...finalState]
+              compared += commands.length
               const reset = [
                 ['RESET'],
                 ['HELLO', protocol],

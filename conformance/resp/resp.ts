@@ -118,9 +118,18 @@ export class RawClient {
     return this.#replies.splice(0, count)
   }
 
-  /** Replies that nobody took. */
-  get left(): number {
-    return this.#replies.length
+  /** Everything that comes before the answer to a PING, which itself is left out. */
+  async drain(): Promise<Value[]> {
+    this.send(['PING', 'drained'])
+    const drained: Value[] = []
+    for (;;) {
+      const [value] = await this.take(1)
+      if (value === undefined) throw new Error('PING is not answered')
+      // A RESP2 subscriber gets it as an array of two.
+      const last = 'items' in value ? value.items.at(-1) : value
+      if (last !== undefined && 'text' in last && last.text === 'drained') return drained
+      drained.push(value)
+    }
   }
 
   close(): void {
