@@ -28,7 +28,12 @@ export class Deadlines {
   }
 
   add(delay: number, expire: () => void): Deadline {
-    const deadline = new Deadline(this.clock.monotonic() + delay, expire)
+    return this.addAt(this.clock.monotonic() + delay, expire)
+  }
+
+  /** `at`: monotonic ms. */
+  addAt(at: number, expire: () => void): Deadline {
+    const deadline = new Deadline(at, expire)
     this.heap.push(deadline)
     this.rise(this.heap.length - 1, deadline)
     if (deadline.index === 0) this.wake()

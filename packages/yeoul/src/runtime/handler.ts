@@ -30,6 +30,7 @@ export class MessageRunner<T> implements Runner<T> {
   private queue: Attempt<T>[] = []
   private head = 0
   private pumping = false
+  private pumpScheduled = false
   private readonly active = new Set<Attempt<T>>()
   private waiters: (() => void)[] = []
 
@@ -92,6 +93,12 @@ export class MessageRunner<T> implements Runner<T> {
     this.pumping = false
   }
 
+  /** Once for all the handlers that end in one turn of the microtask queue. */
+  private readonly pumpLater = (): void => {
+    this.pumpScheduled = false
+    this.pump()
+  }
+
   private begin(attempt: Attempt<T>): void {
     const now = this.member.clock.monotonic()
     attempt.state = 'running'
@@ -125,7 +132,7 @@ export class MessageRunner<T> implements Runner<T> {
   private call(attempt: Attempt<T>, value: T): void {
     attempt.message.value = value
     if (this.timeout > 0) {
-      attempt.deadline = this.deadlines.add(this.timeout, () => this.expire(attempt))
+      attempt.deadline = this.deadlines.addAt(this.member.clock.monotonic() + this.timeout, () => this.expire(attempt))
     }
     let result: unknown
     try {
@@ -186,7 +193,10 @@ export class MessageRunner<T> implements Runner<T> {
       this.waiters = []
       for (const resolve of waiters) resolve()
     }
-    if (!this.pumping && this.head < this.queue.length) queueMicrotask(() => this.pump())
+    if (!this.pumping && !this.pumpScheduled && this.head < this.queue.length) {
+      this.pumpScheduled = true
+      queueMicrotask(this.pumpLater)
+    }
     return true
   }
 }

@@ -6,7 +6,7 @@ import { FIELD } from './entry-fields.js'
 import { fromStore, PartialPublishError, YeoulError } from './errors.js'
 import type { Format } from './format.js'
 import type { TopicMetrics } from './metrics.js'
-import type { AppendOptions, Durability, StreamStore } from './store.js'
+import type { Appended, AppendOptions, Durability, StreamStore } from './store.js'
 import { endSpan, startPublish, tracingEnabled } from './tracing.js'
 
 export interface PublishOptions {
@@ -73,7 +73,14 @@ export class Producer<In> {
     try {
       const confirm = options.durability === undefined ? undefined : await this.confirming(options.durability)
       const published =
-        due === undefined ? await this.append(fields, append, signal) : await this.schedule(fields, due, append?.once)
+        due === undefined
+          ? this.appended(
+              await (this.gate
+                ? this.gate.append(fields, append ?? {}, signal)
+                : this.store.append(this.stream, fields, append)),
+              append,
+            )
+          : await this.schedule(fields, due, append?.once)
       if (confirm) await confirm()
       this.metrics.publishDuration.observe((this.clock.monotonic() - startedAt) / 1_000)
       if (span) {
@@ -116,14 +123,7 @@ export class Producer<In> {
     })
   }
 
-  private async append(
-    fields: (string | Buffer)[],
-    options: AppendOptions | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Published> {
-    const appended = this.gate
-      ? await this.gate.append(fields, options ?? {}, signal)
-      : await this.store.append(this.stream, fields, options)
+  private appended(appended: Appended, options: AppendOptions | undefined): Published {
     if (!appended.duplicate) {
       this.metrics.published++
       return appended

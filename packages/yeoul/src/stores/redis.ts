@@ -156,14 +156,18 @@ export class RedisStore implements StreamStore {
 
   // Writing
 
-  async append(stream: string, fields: Fields, options: AppendOptions = {}): Promise<Appended> {
+  append(stream: string, fields: Fields, options: AppendOptions = {}): Promise<Appended> {
+    const plain = options.once === undefined && options.sequence === undefined && options.bound === undefined
+    const fits = fields.length > 0 && fields.length % 2 === 0 && fields.length <= mostStrings
+    // The usual case has no promise but its own.
+    return plain && fits ? this.batch.add(stream, fields) : this.appendAlone(stream, fields, options, plain)
+  }
+
+  private async appendAlone(stream: string, fields: Fields, options: AppendOptions, plain: boolean): Promise<Appended> {
     checkFields(fields)
-    if (options.once === undefined && options.sequence === undefined && options.bound === undefined) {
-      if (fields.length > mostStrings) {
-        const id = (await this.write(stream, ['XADD', stream, '*', ...fields])) as string
-        return { id, duplicate: false }
-      }
-      return this.batch.add(stream, fields)
+    if (plain) {
+      const id = (await this.write(stream, ['XADD', stream, '*', ...fields])) as string
+      return { id, duplicate: false }
     }
     checkUnpackable(fields)
     return this.run(appends.append, { stream, fields, options })
@@ -275,7 +279,8 @@ export class RedisStore implements StreamStore {
 
   async settle(stream: string, group: string, consumer: string, held: readonly Held[]): Promise<string[]> {
     if (held.length === 0) return []
-    return this.run(deliveries.settle, { stream, group, consumer, deliveries: ascending(held) })
+    const holding = { stream, group, consumer, deliveries: ascending(held) }
+    return this.run(deliveries.areSame(held) ? deliveries.settleSame : deliveries.settle, holding)
   }
 
   async heartbeat(stream: string, group: string, consumer: string, held: readonly Held[]): Promise<string[]> {
@@ -476,7 +481,7 @@ export class RedisStore implements StreamStore {
       }
       return
     }
-    this.steps.run(appends.appendAll, entries).then(
+    this.steps.run(appends.areSame(entries) ? appends.appendSame : appends.appendAll, entries).then(
       (answers) => {
         for (let i = 0; i < answers.length; i++) {
           const answer = answers[i]

@@ -80,6 +80,17 @@ export class FunctionArguments {
     for (let i = from; i < this.count; i += 2) held.push({ id: this.id(i), deliveries: this.integer(i + 1) })
     return held
   }
+
+  /** One argument of IDs with a space between, all delivered so many times. */
+  heldAlike(i: number, deliveries: number): HeldDelivery[] {
+    return this.string(i)
+      .split(' ')
+      .map((text) => {
+        const id = EntryId.parse(text)
+        if (id === undefined) throw invalidId()
+        return { id, deliveries }
+      })
+  }
 }
 
 function define(
@@ -150,10 +161,40 @@ export const builtInFunctions: readonly BuiltInFunction[] = [
   }),
 
   define(
+    'appendsame',
+    'Appends many entries of as many fields each',
+    { keys: 1, arguments: 3 },
+    (context, keys, args, reply) => {
+      const strings = args.integer(0)
+      if (strings < 2) throw new CommandError('ERR an entry needs names and values in turn')
+      const mark = reply.openArray()
+      let count = 0
+      for (let at = 1; at < args.count; at += strings, count++) {
+        const fields = args.fields(at, at + strings)
+        try {
+          writeId(reply, appendEntry(context, keys[0], fields))
+        } catch (error) {
+          if (!(error instanceof CommandError)) throw error
+          reply.error(error.text)
+        }
+      }
+      reply.closeArray(mark, count)
+    },
+  ),
+
+  define(
     'settle',
     'Acknowledges what the consumer still owns',
     { keys: 1, arguments: 2, allowOom: true },
     (context, [key], args, reply) => writeIds(reply, deliveries.settle(context, holder([key], args), args.held(2))),
+  ),
+
+  define(
+    'settlesame',
+    'Acknowledges what the consumer still owns, of deliveries with one count',
+    { keys: 1, arguments: 7, allowOom: true },
+    (context, [key], args, reply) =>
+      writeIds(reply, deliveries.settle(context, holder([key], args), args.heldAlike(6, args.integer(2)))),
   ),
 
   define(

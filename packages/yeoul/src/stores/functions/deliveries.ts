@@ -38,6 +38,58 @@ export const settle: Step<Holding, string[]> = {
 }
 
 /**
+ * Acknowledges what the consumer still owns, of deliveries that all have the same count. The fence of `settle`, made cheap
+ * for what nearly always is: the consumer's deliveries from the first id to the last are exactly those given. Then one
+ * comparison of texts tells, and no id has to be taken apart.
+ *
+ * KEYS  stream
+ * ARGV  group, consumer, delivery count, how many ids, the first, the last, all of them ascending with a space between
+ * →     the ids that were not acknowledged
+ */
+export const settleSame: Step<Holding, string[]> = {
+  name: 'yeoul_settlesame',
+  allowOom: true,
+  lua: `
+    local stream, group, consumer, count = keys[1], args[1], args[2], tonumber(args[3])
+    local size, from, to, ids = tonumber(args[4]) + 16, args[5], args[6], args[7]
+    local mine, lost = {}, {}
+    repeat
+      local page = redis.call('XPENDING', stream, group, from, to, size, consumer)
+      for i = 1, #page do
+        local row = page[i]
+        if row[4] == count then mine[#mine + 1] = row[1] end
+      end
+      if #page == size then from = '(' .. page[size][1] end
+    until #page < size
+    if table.concat(mine, ' ') ~= ids then
+      local held = {}
+      for _, id in ipairs(mine) do held[id] = true end
+      mine = {}
+      for id in string.gmatch(ids, '%S+') do
+        if held[id] then mine[#mine + 1] = id else lost[#lost + 1] = id end
+      end
+    end
+    in_slices(mine, function(...) redis.call('XACK', stream, group, ...) end)
+    return lost
+  `,
+  keys: ({ stream }) => [stream],
+  args: ({ group, consumer, deliveries }) => {
+    let ids = deliveries[0].id
+    for (let i = 1; i < deliveries.length; i++) ids += ` ${deliveries[i].id}`
+    const last = deliveries[deliveries.length - 1].id
+    return [group, consumer, String(deliveries[0].deliveries), String(deliveries.length), deliveries[0].id, last, ids]
+  },
+  answer: (reply) => reply as string[],
+}
+
+/** Whether `settleSame` can take them. */
+export function areSame(deliveries: readonly Held[]): boolean {
+  const count = deliveries[0].deliveries
+  for (const delivery of deliveries) if (delivery.deliveries !== count) return false
+  return true
+}
+
+/**
  * Sets the idle time of what the consumer still owns to 0; neither owner nor delivery count change.
  *
  * KEYS  stream, missing

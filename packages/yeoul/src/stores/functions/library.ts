@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { append, appendAll } from './append.js'
-import { claim, claimIds, deadLetter, heartbeat, release, reschedule, settle } from './deliveries.js'
+import { append, appendAll, appendSame } from './append.js'
+import { claim, claimIds, deadLetter, heartbeat, release, reschedule, settle, settleSame } from './deliveries.js'
 import { checkpoint, ensureGroup, groups, info, removeConsumer, removeGroup, setGroup, trim } from './groups.js'
 import { prelude } from './prelude.js'
 import { promote, redrive, schedule, scheduledEntries, unschedule } from './schedule.js'
@@ -12,12 +12,14 @@ export const libraryName = 'yeoul'
  * Rises with every change of a step. A newer library on the server is left alone: steps keep their arguments and answers,
  * or get a new name, so processes of different releases share one server.
  */
-export const libraryVersion = 2
+export const libraryVersion = 3
 
 export const steps: readonly AnyStep[] = [
   append,
   appendAll,
+  appendSame,
   settle,
+  settleSame,
   heartbeat,
   release,
   claim,
