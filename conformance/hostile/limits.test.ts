@@ -76,11 +76,11 @@ const requests: [what: string, bytes: string][] = [
   [
     'a transaction beyond maxmemory',
     encode(['MULTI']) +
-      encode(['XADD', 'kept', '*', 'f', 'v']) +
+      encode(['XADD', 'kept', '2-1', 'f', 'v']) +
       encode(['CONFIG', 'SET', 'maxmemory', '1']) +
       encode(['EXEC']) +
       encode(['MULTI']) +
-      encode(['XADD', 'kept', '*', 'f', 'v']) +
+      encode(['XADD', 'kept', '3-1', 'f', 'v']) +
       encode(['EXEC']) +
       encode(['CONFIG', 'SET', 'maxmemory', '0']),
   ],
@@ -127,6 +127,21 @@ describe.skipIf(!hasRedis())('E9 limits, beside redis-server 7.0', () => {
   test.each(requests)('%s', async (_, bytes) => {
     const [theirs, ours] = await Promise.all([exchange(redis.port, bytes), exchange(server.port, bytes)])
     expect(ours).toBe(theirs)
+  })
+
+  test('a transaction whose memory was used up after it was queued is dropped', async () => {
+    const told: string[] = []
+    for (const [i, { port }] of [redis, server].entries()) {
+      const peer = await RawClient.open(port)
+      await peer.pipeline([['MULTI'], ['XADD', 'kept', '9-1', 'f', 'v']])
+      await sides[i].pipeline([['CONFIG', 'SET', 'maxmemory', '1']])
+      const [refused, outside] = await peer.pipeline([['EXEC'], ['EXEC']])
+      await sides[i].pipeline([['CONFIG', 'SET', 'maxmemory', '0']])
+      told.push(`${show(refused)} ${show(outside)}`)
+      peer.close()
+    }
+    expect(told[1]).toBe(told[0])
+    expect(told[0]).toContain('EXECABORT')
   })
 
   test('policies that evict are refused', async () => {
