@@ -1,6 +1,8 @@
 import { intervalEnd, intervalStart } from './commands/arguments.js'
 import { CommandError, type EngineState } from './commands/command.js'
 import { consumerOf, deliverHistory, deliverNew, hasNew, type Reading, unlimited } from './commands/deliveries.js'
+import { remember } from './commands/idempotence.js'
+import type { References } from './commands/references.js'
 import type { Trim } from './commands/trimming.js'
 import { groupAt, memoryOf, streamAt, streamOrNew } from './commands/values.js'
 import { acknowledge } from './commands/xack.js'
@@ -8,7 +10,9 @@ import { applyAppend } from './commands/xadd.js'
 import { claimIdle } from './commands/xautoclaim.js'
 import { claim } from './commands/xclaim.js'
 import { deleteEntries } from './commands/xdel.js'
+import { deleteWithReferences } from './commands/xdelex.js'
 import { createGroup, destroyGroup, moveGroup, removeConsumer } from './commands/xgroup.js'
+import { giveBack, type NackMode } from './commands/xnack.js'
 import { listPending } from './commands/xpending.js'
 import { trimStream } from './commands/xtrim.js'
 import { EngineError } from './errors.js'
@@ -27,6 +31,8 @@ export interface TrimRequest {
   approximate?: boolean
   /** With `approximate`: remove at most so many; 0 = no limit. */
   limit?: number
+  /** What becomes of what groups hold of the entries; default: it stays. */
+  references?: References
 }
 
 export interface StreamEntries {
@@ -83,14 +89,29 @@ export class Streams {
     return new Streams(this.#engine, database)
   }
 
-  /** The new entry's ID; null when `create` is false and there is no such stream. */
+  /**
+   * The new entry's ID; null when `create` is false and there is no such stream. With `idempotent`, what the producer
+   * has appended under that ID of its own before answers the earlier entry's ID, and nothing is appended.
+   */
   append(
     stream: string,
     fields: Fields,
-    options: { id?: string; create?: boolean; trim?: TrimRequest } = {},
+    options: {
+      id?: string
+      create?: boolean
+      trim?: TrimRequest
+      idempotent?: { producer: string; id: string }
+    } = {},
   ): string | null {
     if (fields.length === 0 || fields.length % 2 !== 0)
       throw new EngineError('ERR fields are pairs of a name and a value')
+    const { idempotent } = options
+    if (idempotent !== undefined) {
+      if (options.id !== undefined) throw new EngineError('ERR an idempotent entry gets a generated ID')
+      if (idempotent.producer === '' || idempotent.id === '') {
+        throw new EngineError('ERR an idempotent entry needs a producer and an ID, neither of them empty')
+      }
+    }
     return this.#change(true, (now) => {
       const key = toName(stream)
       const trim = options.trim === undefined ? undefined : trimOf(options.trim)
@@ -99,6 +120,13 @@ export class Streams {
           ? streamAt(this.#database, key, now)
           : streamOrNew(this.#engine, this.#database, key, now)
       if (target === undefined) return null
+      const producer = idempotent === undefined ? '' : toName(idempotent.producer)
+      const own = idempotent === undefined ? '' : toName(idempotent.id)
+      const known = idempotent === undefined ? undefined : target.idempotency.find(producer, own)
+      if (known !== undefined) {
+        target.idempotency.duplicates++
+        return known.toString()
+      }
       const id = this.#id
       if (options.id === undefined) {
         if (!target.nextId(now, id)) {
@@ -112,18 +140,16 @@ export class Streams {
       }
       const writer = this.#writer
       writer.write(fields)
-      applyAppend(
-        this.#engine,
-        this.#database,
-        key,
-        target,
-        id,
-        writer.bytes,
-        0,
-        writer.length,
-        fields.length / 2,
-        trim,
-      )
+      const [engine, database] = [this.#engine, this.#database]
+      const pairs = fields.length / 2
+      if (idempotent === undefined) {
+        applyAppend(engine, database, key, target, id, writer.bytes, 0, writer.length, pairs, trim)
+      } else {
+        engine.transaction(() => {
+          applyAppend(engine, database, key, target, id, writer.bytes, 0, writer.length, pairs, trim)
+          remember(engine, database, key, target, producer, own, id)
+        })
+      }
       return id.toString()
     })
   }
@@ -293,6 +319,46 @@ export class Streams {
       const key = toName(stream)
       const found = streamAt(this.#database, key, now)
       return found === undefined ? 0 : deleteEntries(this.#engine, this.#database, key, found, ids.map(parseId))
+    })
+  }
+
+  /**
+   * As `delete`, with a word on what groups hold of the entries: it stays (`keep`), goes with them (`delete`), or keeps
+   * those that some group has still to read or to acknowledge (`acknowledged`). One answer for each ID.
+   */
+  deleteReferenced(
+    stream: string,
+    ids: readonly string[],
+    references: References,
+  ): ('deleted' | 'referenced' | 'missing')[] {
+    return this.#change(false, (now) => {
+      const key = toName(stream)
+      const parsed = ids.map(parseId)
+      const found = streamAt(this.#database, key, now)
+      if (found === undefined) return ids.map(() => 'missing')
+      const outcomes = deleteWithReferences(this.#engine, this.#database, key, found, parsed, references)
+      return outcomes.map((outcome) => (outcome === 1 ? 'deleted' : outcome === 2 ? 'referenced' : 'missing'))
+    })
+  }
+
+  /**
+   * Gives deliveries back: nobody's, to be claimed by anybody at once. SILENT takes one off the delivery count, FAIL
+   * leaves it, FATAL makes it the highest; `deliveries` sets it. Answers how many were somebody's.
+   */
+  giveBack(
+    stream: string,
+    group: string,
+    ids: readonly string[],
+    mode: NackMode,
+    options: { deliveries?: number } = {},
+  ): number {
+    return this.#change(false, (now) => {
+      const key = toName(stream)
+      const parsed = ids.map(parseId)
+      const found = streamAt(this.#database, key, now)
+      const held = found?.groups.get(toName(group))
+      if (found === undefined || held === undefined) return 0
+      return giveBack(this.#engine, this.#database, key, found, held, parsed, mode, options)
     })
   }
 
@@ -572,6 +638,6 @@ function trimOf(request: TrimRequest): Trim {
     minId: minId === undefined ? undefined : parseId(minId),
     approximate,
     limit: approximate ? limit : undefined,
-    references: 'keep',
+    references: request.references ?? 'keep',
   }
 }

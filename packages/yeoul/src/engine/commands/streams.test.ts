@@ -163,3 +163,42 @@ describe('IDs', () => {
     expect(send(`XRANGE s (${last} +`)).toBe('-ERR invalid start ID for the interval|')
   })
 })
+
+describe('the same without the wire', () => {
+  it('E3 what XTRIM ACKED leaves between what it removes does not count as deleted, also after a restart', async () => {
+    for (const id of ['1-1', '2-1', '3-1']) send(`XADD s ${id} f v`)
+    send('XGROUP CREATE s g 0')
+    send('XREADGROUP GROUP g c STREAMS s >')
+    send('XACK s g 1-1 3-1')
+    expect(engine.streams.trim('s', { maxLength: 0, references: 'acknowledged' })).toBe(2)
+    const before = send('XINFO STREAM s')
+    expect(before).toContain('max-deleted-entry-id|$3|0-0|')
+    await restart()
+    expect(send('XINFO STREAM s')).toBe(before)
+  })
+
+  it('E1 an idempotent append answers the entry of the first', () => {
+    const { streams } = engine
+    const first = streams.append('s', ['f', 'v'], { idempotent: { producer: 'p', id: 'a' } })
+    expect(streams.append('s', ['f', 'w'], { idempotent: { producer: 'p', id: 'a' } })).toBe(first)
+    expect(send('XADD s IDMP p a * f x')).toContain(first)
+    expect(streams.length('s')).toBe(1)
+    expect(() => streams.append('s', ['f', 'v'], { id: '9-9', idempotent: { producer: 'p', id: 'a' } })).toThrow(
+      'generated',
+    )
+    expect(() => streams.append('s', ['f', 'v'], { idempotent: { producer: '', id: 'a' } })).toThrow('neither')
+  })
+
+  it('E1 deliveries are given back, and entries deleted with a word on references', () => {
+    const { streams } = engine
+    for (const id of ['1-1', '2-1']) send(`XADD s ${id} f v`)
+    streams.createGroup('s', 'g', '0')
+    streams.readGroup(['s'], 'g', 'c')
+    expect(streams.deleteReferenced('s', ['1-1', '3-1'], 'acknowledged')).toEqual(['referenced', 'referenced'])
+    expect(streams.giveBack('s', 'g', ['1-1', '9-9'], 'FAIL')).toBe(1)
+    expect(streams.pending('s', 'g', { count: 2 }).map(({ consumer }) => consumer)).toEqual(['', 'c'])
+    expect(streams.deleteReferenced('s', ['1-1', '9-9'], 'delete')).toEqual(['deleted', 'missing'])
+    expect(streams.pending('s', 'g', { count: 2 })).toHaveLength(1)
+    expect(streams.deleteReferenced('none', ['1-1'], 'keep')).toEqual(['missing'])
+  })
+})
