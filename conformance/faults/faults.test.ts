@@ -118,6 +118,25 @@ const faults: Fault[] = [
     },
   },
   {
+    name: 'roles swapped, connections kept (a name leads elsewhere)',
+    lasts: 0,
+    loses: 'recent',
+    felt: /READONLY/,
+    begin: async (scene) => {
+      const old = scene.server
+      const replica = await startRedis(['--replicaof', `127.0.0.1 ${old.port}`])
+      scene.others.push(replica)
+      const ask = (port: number, ...args: string[]) =>
+        execFileSync('redis-cli', ['-p', String(port), ...args], { encoding: 'utf8' })
+      while (!ask(replica.port, 'info', 'replication').includes('master_link_status:up')) await pause(20)
+      scene.proxy.nameAnother(replica.port)
+      ask(replica.port, 'replicaof', 'no', 'one')
+      ask(old.port, 'replicaof', '127.0.0.1', String(replica.port))
+      scene.server = replica
+      return () => {}
+    },
+  },
+  {
     name: 'LOADING (restarted, reading its log for seconds)',
     args: logged,
     felt: /LOADING/,

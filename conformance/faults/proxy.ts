@@ -73,6 +73,11 @@ export class FaultProxy {
     this.reset()
   }
 
+  /** As a name whose address has changed: connections of now stay where they are. */
+  nameAnother(port: number): void {
+    this.target = port
+  }
+
   heal(): void {
     this.silent = this.refusing = false
     this.delay = this.bandwidth = 0

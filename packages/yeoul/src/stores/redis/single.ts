@@ -1,8 +1,11 @@
 import type { StoreEvent } from '../../runtime/store.js'
 import type { Argument, Reply } from '../functions/step.js'
-import { asBytes, asText, type ClientOptions, connectClient, newClient, type RawClient } from './client.js'
-import { broken, closed, isReply, late, refused } from './errors.js'
+import { asBytes, asText, type ClientOptions, connectClient, newClient, type RawClient, sendWithin } from './client.js'
+import { broken, closed, isReply, late, refused, replyText } from './errors.js'
 import type { Link, Sending } from './link.js'
+
+/** ms; a server that stays read-only gets a new connection this often. */
+const renewedAtMostEvery = 1000
 
 /**
  * One server, one connection for commands. A connection is used until it ends, then a new one is made, with a backoff that
@@ -20,6 +23,8 @@ export class SingleLink implements Link {
   private watch: NodeJS.Timeout | undefined
   private reconnect: NodeJS.Timeout | undefined
   private failures = 0
+  /** Monotonic ms. */
+  private connectedAt = 0
   private expired = false
   private isClosed = false
   private onIdle: (() => void) | undefined
@@ -56,7 +61,10 @@ export class SingleLink implements Link {
       },
       (error: unknown) => {
         this.done()
-        if (isReply(error)) throw refused(error, this.address)
+        if (isReply(error)) {
+          if (replyText(error).startsWith('READONLY')) this.demoted(client, error)
+          throw refused(error, this.address)
+        }
         if (this.expired) throw late(this.address, this.options.deadline, sending.write)
         throw broken(error, this.address, sending.write)
       },
@@ -95,6 +103,19 @@ export class SingleLink implements Link {
     this.client?.destroy()
   }
 
+  /**
+   * The server takes no writes any more: another one is the primary, and the address may lead there by now. What is under
+   * way is answered before the old connection ends.
+   */
+  private demoted(client: RawClient, error: Error): void {
+    if (this.client !== client || performance.now() - this.connectedAt < renewedAtMostEvery) return
+    this.lost(client, error)
+    sendWithin(client, ['PING'], asText, this.options.deadline, () => {}).then(
+      () => client.destroy(),
+      () => client.destroy(),
+    )
+  }
+
   private async connect(): Promise<void> {
     const client = newClient(this.options)
     client.on('end', () => this.lost(client, new Error('the connection ended')))
@@ -105,6 +126,7 @@ export class SingleLink implements Link {
       throw closed(this.address)
     }
     this.client = client
+    this.connectedAt = performance.now()
     this.expired = false
     this.startWatch()
   }
