@@ -361,7 +361,7 @@ export const streamSequence = (peer: PeerName) =>
         weight: 1,
         arbitrary: words(pick('DEL', 'UNLINK'), stream),
       }),
-      { minLength: 1, maxLength: 60 },
+      { minLength: 1, maxLength: 60, size: 'max' },
     ),
   )
 
@@ -375,7 +375,7 @@ export const keyspaceSequence = (peer: PeerName) =>
         some(transactionCommands, 2),
         some(serverCommands, 1),
       ),
-      { minLength: 1, maxLength: 60 },
+      { minLength: 1, maxLength: 60, size: 'max' },
     ),
   )
 
@@ -480,7 +480,7 @@ export const severalClients = (peer: PeerName): fc.Arbitrary<Step[]> =>
           some(keyspaceCommands, 2),
         ),
       }),
-      { minLength: 1, maxLength: 60 },
+      { minLength: 1, maxLength: 60, size: 'max' },
     )
     .map((steps) => {
       const takes = Array.from({ length: CLIENTS }, () => comparableWith(peer))
