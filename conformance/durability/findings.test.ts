@@ -159,6 +159,50 @@ describe('a failing disk', () => {
 })
 
 describe('replay', () => {
+  it('E3 the effects of one command share a record, however large they are', async () => {
+    const storage = new MemoryStorage()
+    const engine = await open(storage)
+    const session = engine.createSession()
+    const send = (...words: string[]) => engine.execute(session, Request.of(...words))
+    for (let i = 1; i <= 60_000; i++) engine.streams.append('s', ['f', 'v'])
+    send('XGROUP', 'CREATE', 's', 'g', '0')
+    await engine.committed()
+    let image: MemoryStorage | undefined
+    let writes = 0
+    storage.before = (operation) => {
+      if (operation === 'write' && writes++ === 1) image = storage.clone()
+    }
+    // An XCLAIM of more than a megabyte, then where the group stands.
+    send('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>')
+    await engine.committed()
+    storage.before = undefined
+    const before = linesOfEngine(engine, 0)
+    await engine.close()
+    // Before the second write, if there is one.
+    const disk = image ?? storage
+    disk.crash()
+    const again = await open(disk)
+    expect(linesOfEngine(again, 0)).toEqual(before)
+    await again.close()
+  })
+
+  it('E3 what was given back is nobody’s after a restart, also when its entry is gone', async () => {
+    const storage = new MemoryStorage()
+    const engine = await open(storage)
+    const session = engine.createSession()
+    const send = (words: string) => engine.execute(session, Request.of(...words.split(' ')))
+    for (const id of ['1-1', '2-1']) send(`XADD s ${id} f v`)
+    send('XGROUP CREATE s g 0')
+    send('XREADGROUP GROUP g c STREAMS s >')
+    send('XDEL s 1-1')
+    send('XNACK s g FAIL IDS 2 1-1 2-1')
+    const before = linesOfEngine(engine, 0)
+    await engine.close()
+    const again = await open(storage)
+    expect(linesOfEngine(again, 0)).toEqual(before)
+    await again.close()
+  })
+
   it('E3 an entry claimed twice by one command has its last delivery count after a restart', async () => {
     const storage = new MemoryStorage()
     const engine = await open(storage)

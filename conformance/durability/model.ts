@@ -567,12 +567,12 @@ class Steps {
     }
   }
 
-  /** group consumer (id count) …: the IDs that the consumer holds with that very count. */
+  /** group consumer (id count) …: the IDs that the consumer holds with that very count. What was given back is nobody's. */
   #owned(group: GroupValue, [, consumer, ...held]: readonly string[]): string[] {
     const owned: string[] = []
     for (let i = 0; i < held.length; i += 2) {
       const found = group.pending.find(({ id }) => id === held[i])
-      if (found?.consumer === consumer && found.count === Number(held[i + 1])) owned.push(held[i])
+      if (consumer !== '' && found?.consumer === consumer && found.count === Number(held[i + 1])) owned.push(held[i])
     }
     return owned
   }

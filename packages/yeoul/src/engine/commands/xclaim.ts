@@ -49,7 +49,10 @@ function handler({ engine, database, request, reply, now }: Call): void {
   if (deliveries !== undefined && deliveries < 0) deliveries = undefined
 
   if (engine.loading && time === 0 && request.string(3) === UNOWNED) {
-    for (const id of ids) if (stream.has(id)) group.pending.set(id, null, 0, deliveries ?? 0)
+    // What was pending when it was given back may be pending of an entry that is gone.
+    for (const id of ids) {
+      if (stream.has(id) || group.pending.get(id, pending)) group.pending.set(id, null, 0, deliveries ?? 0)
+    }
     reply.array(0)
     return
   }
