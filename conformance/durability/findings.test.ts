@@ -167,6 +167,7 @@ describe('replay', () => {
     for (let i = 1; i <= 60_000; i++) engine.streams.append('s', ['f', 'v'])
     send('XGROUP', 'CREATE', 's', 'g', '0')
     await engine.committed()
+    await turns(3)
     let image: MemoryStorage | undefined
     let writes = 0
     storage.before = (operation) => {

@@ -82,6 +82,7 @@ export class AppendOnlyFile implements EffectSink {
   readonly #jobs: Job[] = []
   #draining: Promise<void> | undefined
   #scheduled = false
+  #flushing = false
   readonly #waiters = new Waiters()
   readonly #durableListeners: ((durable: number) => void)[] = []
   readonly #failureListeners: ((failure: WriteFailed) => void)[] = []
@@ -148,7 +149,7 @@ export class AppendOnlyFile implements EffectSink {
 
   begin(database: number, argc: number): void {
     if (!this.#scheduled) this.#schedule()
-    else if (this.#buffer.end > FLUSH_AT && this.#draining === undefined && !this.#buffer.inTransaction) this.#drain()
+    else if (this.#buffer.end > FLUSH_AT && this.#draining === undefined && !this.#flushing) this.#flush()
     this.#buffer.begin(database, argc)
   }
 
@@ -292,6 +293,15 @@ export class AppendOnlyFile implements EffectSink {
     this.#scheduled = true
     this.#clock.endOfTurn(() => {
       if (this.#draining === undefined) this.#drain()
+    })
+  }
+
+  /** Much has come together in this turn: it leaves once the command at hand has ended, whose effects share a record. */
+  #flush(): void {
+    this.#flushing = true
+    queueMicrotask(() => {
+      this.#flushing = false
+      if (this.#draining === undefined && this.#buffer.length > 0) this.#drain()
     })
   }
 
