@@ -13,8 +13,8 @@ export interface Waiting {
   readonly timeout: number
   /** Undefined for a reader of this process. */
   readonly session: Session | undefined
-  /** Tries again; true when it was answered. Called outside any command, `now` in ms since the epoch. */
-  attempt(now: number): boolean
+  /** Tries again; true when it was answered. Called outside any command, `now` in ms since the epoch, `key` the one that was written. */
+  attempt(now: number, key?: string): boolean
   /** ms from now until an attempt can succeed though nothing was written (a claim becoming due); Infinity = never. */
   retryIn?(now: number): number
   /** Its time is over. */
@@ -94,9 +94,9 @@ export class BlockedReaders {
       for (const { database, key } of ready) {
         const queue = this.#queues[database]?.get(key)
         if (queue === undefined) continue
-        for (const reader of queue.readers ?? []) this.#attempt(reader)
+        for (const reader of queue.readers ?? []) this.#attempt(reader, key)
         for (const group of queue.groups?.values() ?? []) {
-          for (const reader of group) if (!this.#attempt(reader)) break
+          for (const reader of group) if (!this.#attempt(reader, key)) break
         }
       }
     }
@@ -144,9 +144,9 @@ export class BlockedReaders {
     return queue
   }
 
-  #attempt(reader: Reader): boolean {
+  #attempt(reader: Reader, key?: string): boolean {
     if (reader.ended) return true
-    if (!reader.waiting.attempt(this.#clock.now())) return false
+    if (!reader.waiting.attempt(this.#clock.now(), key)) return false
     reader.end()
     return true
   }

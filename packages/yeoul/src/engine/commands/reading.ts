@@ -8,7 +8,7 @@ import { entryId, integer, timeout } from './arguments.js'
 import { type Call, CommandError, type EngineState, shown, syntaxError } from './command.js'
 import { type Budget, consumerOf, deliverHistory, deliverIdle, deliverNew, hasNew, spend } from './deliveries.js'
 import { writeCount, writeEntry, writeId } from './entries.js'
-import { streamAt } from './values.js'
+import { streamAt, typeOf } from './values.js'
 
 /** XREAD and XREADGROUP after parsing: also what is kept of one that waits. */
 interface Plan {
@@ -71,8 +71,14 @@ class WaitingRead implements Waiting {
     return this.plan.block as number
   }
 
-  attempt(now: number): boolean {
+  attempt(now: number, key?: string): boolean {
     const { engine, session } = this
+    // Without a group whoever waits goes on waiting while no stream stands at the key. Once one does, the command runs
+    // again as a whole, and something else at another of its keys is an error.
+    if (this.group === undefined && key !== undefined) {
+      const value = this.at.get(key, now)
+      if (value === undefined || typeOf(value) !== 'stream') return false
+    }
     const mark = session.output.length
     try {
       if (!serve(engine, this.at, this.plan, session.output, now, true)) return false
@@ -259,9 +265,7 @@ function readPlain(
   budget: Budget,
   waited: boolean,
 ): number {
-  // Who waits on a key stays waiting while something else stands there.
-  const value = waited ? database.get(plan.keys[i], now) : undefined
-  const stream = waited && typeof value === 'string' ? undefined : streamAtQuietly(database, plan.keys[i], now, waited)
+  const stream = streamAt(database, plan.keys[i], now)
   if (stream === undefined || stream.length === 0) return -1
   const cursor = stream.cursor()
   if (plan.last[i] && !waited) {
@@ -278,15 +282,6 @@ function readPlain(
     given++
   }
   return given === 0 ? -1 : given
-}
-
-function streamAtQuietly(database: Database, key: string, now: number, quiet: boolean) {
-  try {
-    return streamAt(database, key, now)
-  } catch (error) {
-    if (quiet && error instanceof CommandError) return undefined
-    throw error
-  }
 }
 
 function readGroup(
