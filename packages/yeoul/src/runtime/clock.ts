@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /**
  * PORT: time. The runtime reads no clock and sets no timer but through this, so that a test can play a month in a moment.
  */
@@ -16,6 +18,7 @@ export interface Timer {
 
 export const systemClock: Clock = {
   now: Date.now,
+  /** The global `performance` is a getter; asked thrice per message it would show. */
   monotonic: () => performance.now(),
   setTimer(delay, callback) {
     const timer = setTimeout(callback, delay)

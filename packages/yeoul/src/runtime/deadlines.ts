@@ -8,8 +8,13 @@ export class Deadline {
   index = -1
   constructor(
     readonly at: number,
-    readonly expire: () => void,
+    private readonly expired: (subject: never) => void,
+    private readonly subject: unknown,
   ) {}
+
+  expire(): void {
+    this.expired(this.subject as never)
+  }
 }
 
 /**
@@ -28,12 +33,12 @@ export class Deadlines {
   }
 
   add(delay: number, expire: () => void): Deadline {
-    return this.addAt(this.clock.monotonic() + delay, expire)
+    return this.addAt(this.clock.monotonic() + delay, expire, undefined)
   }
 
-  /** `at`: monotonic ms. */
-  addAt(at: number, expire: () => void): Deadline {
-    const deadline = new Deadline(at, expire)
+  /** `at`: monotonic ms. One function can serve all its subjects, so that a message need not bring a closure of its own. */
+  addAt<S>(at: number, expired: (subject: S) => void, subject: S): Deadline {
+    const deadline = new Deadline(at, expired, subject)
     this.heap.push(deadline)
     this.rise(this.heap.length - 1, deadline)
     if (deadline.index === 0) this.wake()

@@ -118,21 +118,22 @@ export class MessageRunner<T> implements Runner<T> {
     if (value instanceof Promise) {
       value.then(
         (settled) => {
-          if (this.active.has(attempt)) this.call(attempt, settled)
+          if (this.active.has(attempt)) this.call(attempt, settled, this.member.clock.monotonic())
         },
         (error) => {
           if (this.leave(attempt)) this.outcome.unreadable(attempt, error)
         },
       )
     } else {
-      this.call(attempt, value)
+      this.call(attempt, value, now)
     }
   }
 
-  private call(attempt: Attempt<T>, value: T): void {
+  /** `from`: monotonic ms from which the attempt's time counts. */
+  private call(attempt: Attempt<T>, value: T, from: number): void {
     attempt.message.value = value
     if (this.timeout > 0) {
-      attempt.deadline = this.deadlines.addAt(this.member.clock.monotonic() + this.timeout, () => this.expire(attempt))
+      attempt.deadline = this.deadlines.addAt(from + this.timeout, this.expire, attempt)
     }
     let result: unknown
     try {
@@ -172,7 +173,7 @@ export class MessageRunner<T> implements Runner<T> {
    * The attempt is over at its deadline whether or not the handler heeds the signal: a handler that hangs must not hold a place
    * for ever. What it answers later is not heard.
    */
-  private expire(attempt: Attempt<T>): void {
+  private readonly expire = (attempt: Attempt<T>): void => {
     const error = new YeoulError(
       'ATTEMPT_TIMEOUT',
       `attempt ${attempt.message.attempt} took longer than ${this.timeout} ms`,
