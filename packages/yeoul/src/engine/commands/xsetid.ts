@@ -23,6 +23,9 @@ function handler({ engine, database, request, reply, now }: Call): void {
   const key = request.string(1)
   const stream = streamAt(database, key, now)
   if (stream === undefined) throw new CommandError('ERR no such key')
+  if (id.compare(stream.maxDeletedId) < 0) {
+    throw new CommandError('ERR The ID specified in XSETID is smaller than current max_deleted_entry_id')
+  }
   if (stream.length > 0) {
     const cursor = stream.cursor()
     if (cursor.previous() && id.compare(cursor.id) < 0) {
@@ -31,9 +34,6 @@ function handler({ engine, database, request, reply, now }: Call): void {
     if (entriesAdded !== undefined && entriesAdded < stream.length) {
       throw new CommandError('ERR The entries_added specified in XSETID is smaller than the target stream length')
     }
-  }
-  if (id.compare(stream.maxDeletedId) < 0) {
-    throw new CommandError('ERR The ID specified in XSETID is smaller than current max_deleted_entry_id')
   }
   stream.lastId.set(id)
   if (entriesAdded !== undefined) stream.entriesAdded = entriesAdded
