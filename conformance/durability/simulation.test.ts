@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { noFindings, type Sabotage, simulate } from './simulation.js'
 
 const first = Number(process.env.SEED ?? 1)
-const seeds = Number(process.env.SEEDS ?? 800)
+const seeds = Number(process.env.SEEDS ?? 500)
 
 describe('the engine on a simulated disk', () => {
   it(`E3 E5 E6: after a crash at any moment the data is that of a moment since the last acknowledgement (seeds ${first} to ${first + seeds - 1})`, {
