@@ -73,9 +73,10 @@ describe.skipIf(!present)('redis-cli', () => {
 
   test('E1 subscribes and monitors', async () => {
     const subscriber = start('redis-cli', ['-p', String(served.port), 'PSUBSCRIBE', 'news.*'])
+    for (const word of ['psubscribe', 'news.*', '1']) expect(await subscriber.line()).toContain(word)
+    // Only now, so that the first thing it sees is the PUBLISH.
     const watcher = start('redis-cli', ['-p', String(served.port), 'MONITOR'])
     try {
-      for (const word of ['psubscribe', 'news.*', '1']) expect(await subscriber.line()).toContain(word)
       expect(await watcher.line()).toBe('OK')
       expect(await cli('PUBLISH', 'news.kr', '안녕')).toBe('1\n')
       for (const word of ['pmessage', 'news.*', 'news.kr', '안녕']) expect(await subscriber.line()).toBe(word)
