@@ -9,7 +9,13 @@ import { decode, RawClient, show, type Value } from './resp.js'
 
 /** Sequences a suite; more by DIFFERENTIAL_RUNS. A failure prints its seed: DIFFERENTIAL_SEED replays it. */
 const runs = Number(process.env.DIFFERENTIAL_RUNS ?? 40)
-const seed = process.env.DIFFERENTIAL_SEED === undefined ? undefined : Number(process.env.DIFFERENTIAL_SEED)
+/** The short run is always the same; a long one looks at other sequences each time and prints its seed when it fails. */
+const seed =
+  process.env.DIFFERENTIAL_SEED !== undefined
+    ? Number(process.env.DIFFERENTIAL_SEED)
+    : process.env.DIFFERENTIAL_RUNS === undefined
+      ? 20_261_122
+      : undefined
 
 async function onEngine(commands: readonly string[][], protocol: '2' | '3'): Promise<Value[]> {
   const engine = await Engine.open()

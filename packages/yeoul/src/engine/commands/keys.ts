@@ -12,10 +12,16 @@ import { typeOf } from './values.js'
 
 /** Removes a key: logged, told, and waking whoever waits on one of its groups. */
 export function deleteKey(engine: EngineState, database: Database, key: string): boolean {
+  if (!replaceKey(engine, database, key)) return false
+  engine.notify('g', 'del', database, key)
+  return true
+}
+
+/** As `deleteKey`, for what puts another value there: nobody hears of a deletion. */
+export function replaceKey(engine: EngineState, database: Database, key: string): boolean {
   if (!database.delete(key)) return false
   database.touch(key)
   engine.log?.effect(database.index, 'DEL', key)
-  engine.notify('g', 'del', database, key)
   engine.blocked.signal(database.index, key)
   return true
 }

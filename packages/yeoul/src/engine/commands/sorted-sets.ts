@@ -5,7 +5,7 @@ import { formatDouble } from '../resp/reply.js'
 import type { Request } from '../resp/request.js'
 import { double, integer, parseDouble } from './arguments.js'
 import { type Call, type Command, CommandError, type EngineState, syntaxError } from './command.js'
-import { deleteKey, dropEmpty, parseCursor, scanOptions } from './keys.js'
+import { deleteKey, dropEmpty, parseCursor, replaceKey, scanOptions } from './keys.js'
 import { row } from './rows.js'
 import { sortedSetAt, sortedSetOrNew } from './values.js'
 
@@ -117,9 +117,10 @@ function increment(call: Call): void {
   const { engine, database, request, reply, now } = call
   const by = double(request, 2)
   const member = request.string(3)
-  const score = (setOf(call)?.score(member) ?? 0) + by
+  const before = setOf(call)?.score(member)
+  const score = (before ?? 0) + by
   if (Number.isNaN(score)) throw new CommandError('ERR resulting score is not a number (NaN)')
-  addMembers(engine, database, request.string(1), [[score, member]], now, 'zincr')
+  if (score !== before) addMembers(engine, database, request.string(1), [[score, member]], now, 'zincr')
   reply.double(score)
 }
 
@@ -343,8 +344,10 @@ function rangeStore(call: Call): void {
   const { found } = range(call, undefined, 2)
   const target = request.string(1)
   engine.transaction(() => {
-    const existed = database.has(target, now)
-    if (existed) deleteKey(engine, database, target)
+    if (database.has(target, now)) {
+      if (found.length > 0) replaceKey(engine, database, target)
+      else deleteKey(engine, database, target)
+    }
     if (found.length > 0) {
       addMembers(
         engine,

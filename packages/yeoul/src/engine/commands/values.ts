@@ -30,6 +30,8 @@ export function streamOrNew(engine: EngineState, database: Database, key: string
   created.idempotency.duration = engine.config.streamIdmpDuration
   created.idempotency.maxSize = engine.config.streamIdmpMaxsize
   database.set(key, created)
+  database.touch(key)
+  engine.blocked.signal(database.index, key)
   return created
 }
 

@@ -85,7 +85,8 @@ export function createGroup(
     Math.min(entriesRead, stream.entriesAdded),
   )
   engine.notify('t', 'xgroup-create', database, key)
-  database.touch(key)
+  // A group is no change to what WATCH sees; a key that was made for it is.
+  database.changes++
   return true
 }
 
@@ -111,8 +112,6 @@ export function moveGroup(
   )
   database.changes++
   engine.notify('t', 'xgroup-setid', database, key)
-  // A group that went back has something to give again.
-  engine.blocked.signal(database.index, key)
 }
 
 export function destroyGroup(
