@@ -66,7 +66,9 @@ function held(place: Place): { consumer: string; words: string[] } {
   const { below, group } = place
   if (group === undefined || group.pending.length === 0) return { consumer: place.consumer, words: ['7-7', '1'] }
   const one = pick(below, group.pending)
-  return { consumer: one.consumer, words: [one.id, String(one.count + (below(6) === 0 ? 1 : 0))] }
+  const count = one.count + (below(6) === 0 ? 1 : 0)
+  // XNACK FATAL leaves the highest count there is.
+  return { consumer: one.consumer, words: [one.id, count >= 2 ** 63 ? '9223372036854775807' : String(count)] }
 }
 
 function bound(place: Place): string[] {
