@@ -277,7 +277,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults', () => {
     expect(activeSockets()).toBe(sockets)
   })
 
-  inTurn.for(faults)('R13 R14 $name', async (fault, { expect }) => {
+  inTurn.for(faults)('R13 R14 $name', { timeout: 120_000 }, async (fault, { expect }) => {
     const first = await startRedis(fault.args)
     const proxy = await FaultProxy.start(first.port)
     const scene: Scene = {

@@ -52,7 +52,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults of several serve
     },
   ]
 
-  inTurn.for(switches)('R13 R14 $name', { timeout: 60_000 }, async (fault, { expect }) => {
+  inTurn.for(switches)('R13 R14 $name', { timeout: 120_000 }, async (fault, { expect }) => {
     const servers: RunningServer[] = []
     let proxy: FaultProxy | undefined
     try {
@@ -87,7 +87,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults of several serve
     }
   })
 
-  inTurn('R13 R14 cluster: a node lost, its replica promoted', { timeout: 60_000 }, async ({ expect }) => {
+  inTurn('R13 R14 cluster: a node lost, its replica promoted', { timeout: 120_000 }, async ({ expect }) => {
     const cluster = await startCluster(3, 1)
     try {
       const ledger = await Ledger.start({ cluster: cluster.addresses }, 'jobs')
@@ -118,7 +118,7 @@ describe.skipIf(!hasRedis() || !installed('redis-cli'))('faults of several serve
     }
   })
 
-  inTurn('R13 cluster: the slot moves to another node, key by key', { timeout: 60_000 }, async ({ expect }) => {
+  inTurn('R13 cluster: the slot moves to another node, key by key', { timeout: 120_000 }, async ({ expect }) => {
     const cluster = await startCluster(3)
     try {
       const ledger = await Ledger.start({ cluster: cluster.addresses }, 'jobs')
