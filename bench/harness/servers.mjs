@@ -76,7 +76,9 @@ async function accepting(port, child, output) {
       const client = await connectRaw(port)
       const answer = await client.call('PING').finally(() => client.close())
       if (answer === 'PONG') return
-    } catch {}
+    } catch {
+      // Not listening yet: asked again until it is, or has ended.
+    }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
